@@ -1,0 +1,5 @@
+"""FuriosaAI NPUs on Kubernetes: what each room is for stands in its own `__init__`."""
+
+__all__ = ["__version__"]
+
+__version__ = "0.1.0"

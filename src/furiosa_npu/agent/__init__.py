@@ -1,0 +1,1 @@
+"""What every agent's process has: settings, log, probes and metrics over HTTP. Knows neither NPUs nor Kubernetes."""

@@ -1,0 +1,1 @@
+"""What is handed out, to whom, and what the container gets. Pure."""

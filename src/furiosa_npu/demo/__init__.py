@@ -1,0 +1,1 @@
+"""The embedded default: simulated NPUs, an in-process kubelet that speaks the real protocol, the real plugin."""

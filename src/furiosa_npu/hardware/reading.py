@@ -1,0 +1,170 @@
+"""What one pass over the driver tree tells about one card: immutable values, no file is opened here.
+
+Absent is None. Broken is a `Problem` beside the facts that could be read. Zero is a measurement.
+Plain `NamedTuple`s: these types are loaded by every agent on every node and by the static furiosactl, where
+`dataclasses` would bring 2 MiB of imports.
+"""
+
+from typing import Literal, NamedTuple
+
+Family = Literal["warboy", "renegade"]
+
+FAMILIES: tuple[Family, ...] = ("warboy", "renegade")
+
+DeviceKind = Literal["card", "pe", "fusion", "management", "channel", "bar", "dma", "p2pmem", "other"]
+"""card: all PEs, each on its own (Warboy's npu{i}); pe: one PE; fusion: several PEs as one. Only these three compute."""
+
+COMPUTE_KINDS: tuple[DeviceKind, ...] = ("card", "pe", "fusion")
+
+
+class Roots(NamedTuple):
+    """Where the driver's files are looked for: the host's /dev and /sys, a simulated tree, or a recording."""
+
+    devfs: str
+    sysfs: str
+
+
+class Problem(NamedTuple):
+    """Something that could not be read as documented. The driver is at fault unless `expected` says otherwise."""
+
+    path: str
+    found: str
+    expected: str
+
+    def __str__(self) -> str:
+        return f"{self.path}: found {self.found}, expected {self.expected}"
+
+
+class DeviceFile(NamedTuple):
+    """One device file of a card, e.g. `npu0pe0-1` (Warboy) or `rngd/npu0pe0-3` (Renegade)."""
+
+    path: str
+    """relative to the devfs root, e.g. `rngd/npu0pe0`"""
+    kind: DeviceKind
+    first_pe: int | None
+    last_pe: int | None
+    """both ends included; None for files that name no PE (Warboy's `npu{i}` is kind card: all PEs)"""
+    device_number: tuple[int, int] | None
+    """(major, minor); None for a plain file that stands for a device"""
+
+    @property
+    def name(self) -> str:
+        """The name alone, as people and `NPU_DEVNAME` say it: `npu0pe0-3`."""
+        return self.path.rpartition("/")[2]
+
+
+class Sensor(NamedTuple):
+    """One hwmon channel, value in the kernel's own unit (Documentation/hwmon/sysfs-interface), unrounded.
+
+    temp: millidegrees Celsius; power: microwatts; curr: milliamperes; in: millivolts.
+    """
+
+    kind: Literal["temp", "power", "curr", "in"]
+    number: int
+    label: str
+    """the label file's text; where there is none, the number"""
+    value: int
+    critical: int | None
+    """`temp<n>_crit`, where the driver has one"""
+
+
+class PerfRegs(NamedTuple):
+    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy). `cycles` is None where it is closed (EACCES: PE unused)."""
+
+    device: str
+    """the file's device name, e.g. `npu0pe0-1`"""
+    cycles: int | None
+    """CycleCountHigh << 32 | CycleCount"""
+    task_cycles: int | None
+    tensor_cycles: int | None
+
+
+class PciLink(NamedTuple):
+    """PCIe link of the card, from `current_link_*` and `max_link_*`."""
+
+    width: int | None
+    max_width: int | None
+    speed_gts: float | None
+    max_speed_gts: float | None
+
+
+class Reading(NamedTuple):
+    """Facts of one card, each a value or None where the driver does not say it; what is broken stands in `problems`."""
+
+    family: Family
+    index: int | None
+    """the number in the driver's names; None for a PCI device that no driver has taken"""
+    management: bool
+    """the management folder is there"""
+    device_files: tuple[DeviceFile, ...] = ()
+    """compute files first (whole card, then by width, then by first PE), then the others by name"""
+    uuid: str | None = None
+    serial: str | None = None
+    pci_bdf: str | None = None
+    pci_dev: str | None = None
+    """major:minor of the management file `dev`, e.g. 509:0"""
+    platform_type: str | None = None
+    hwtype: str | None = None
+    """`haps` or `u250` for FPGA samples; None on silicon"""
+    device_type: str | None = None
+    soc_revision: str | None = None
+    """Warboy `soc_rev`, Renegade `board_revision`"""
+    soc_id: str | None = None
+    """Warboy `soc_uid`, Renegade `soc_id`"""
+    firmware_version: str | None = None
+    driver_version: str | None = None
+    alive: bool | None = None
+    """Warboy `alive`; Renegade `device_state`, whose meaning turns with the driver's generation"""
+    heartbeat_seconds: int | None = None
+    error_counters: tuple[tuple[str, int], ...] = ()
+    """`atr_error`, lines in file order"""
+    clocks: tuple[tuple[str, int], ...] = ()
+    """`ne_clk_freq_info` or `npu_clocks`: name as in the file, value as in the file"""
+    performance_mode: int | None = None
+    """Warboy: the number of `performance_mode`"""
+    governor: str | None = None
+    """Renegade: `npu_governor`"""
+    throttle_reasons: int | None = None
+    """Renegade: the bits of `throttle_reason`"""
+    pe_ids: tuple[int, ...] | None = None
+    """Renegade: `cur_pe_ids`"""
+    pe_occupancy: tuple[bool, ...] | None = None
+    """Renegade: a flag a PE, True is occupied"""
+    perf_regs: tuple[PerfRegs, ...] = ()
+    numa_node: int | None = None
+    pci_link: PciLink | None = None
+    sensors: tuple[Sensor, ...] = ()
+    problems: tuple[Problem, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """`npu0`; a PCI device without a driver goes by its address."""
+        return f"npu{self.index}" if self.index is not None else (self.pci_bdf or "npu?")
+
+    @property
+    def identity(self) -> str:
+        """What survives reboots: the UUID, else the PCI address, else the name."""
+        return self.uuid or self.pci_bdf or self.name
+
+    @property
+    def compute_files(self) -> tuple[DeviceFile, ...]:
+        return tuple(file for file in self.device_files if file.kind in COMPUTE_KINDS)
+
+    @property
+    def temperature_celsius(self) -> float | None:
+        """Sensor PEAK, else temp1; degrees Celsius, unrounded."""
+        millidegrees = self._sensor("temp", "PEAK")
+        return None if millidegrees is None else millidegrees / 1000
+
+    @property
+    def power_watts(self) -> float | None:
+        """Sensor RMS_TOTAL, else power1; watts, unrounded."""
+        microwatts = self._sensor("power", "RMS_TOTAL")
+        return None if microwatts is None else microwatts / 1_000_000
+
+    def _sensor(self, kind: str, label: str) -> int | None:
+        of_kind = [sensor for sensor in self.sensors if sensor.kind == kind]
+        for sensor in of_kind:
+            if sensor.label == label:
+                return sensor.value
+        return next((sensor.value for sensor in of_kind if sensor.number == 1), None)

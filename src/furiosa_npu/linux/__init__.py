@@ -1,0 +1,1 @@
+"""Kernel interfaces that Python's library lacks. Knows neither NPUs nor Kubernetes."""

@@ -1,0 +1,1 @@
+"""The node labeller agent: says on the node's labels which NPUs it has."""
