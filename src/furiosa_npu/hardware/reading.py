@@ -73,6 +73,10 @@ class PerfRegs(NamedTuple):
 
     device: str
     """the file's device name, e.g. `npu0pe0-1`"""
+    first_pe: int
+    last_pe: int
+    mode_allows_reading: bool
+    """a read bit is set: with mode 000 a root with capabilities reads a file that the driver keeps closed"""
     cycles: int | None
     """CycleCountHigh << 32 | CycleCount"""
     task_cycles: int | None
