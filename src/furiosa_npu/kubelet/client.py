@@ -1,0 +1,63 @@
+"""Calls to the kubelet over its unix sockets: Register, and pod-resources' List.
+
+Each call has a channel of its own: the kubelet restarts, and a channel that was never kept cannot be stale.
+"""
+
+import asyncio
+from typing import Any
+
+from grpclib.client import Channel, UnaryUnaryMethod
+from grpclib.exceptions import GRPCError, StreamTerminatedError
+
+from furiosa_npu.kubelet import deviceplugin_v1beta1 as deviceplugin
+from furiosa_npu.kubelet import podresources_v1 as podresources
+from furiosa_npu.kubelet.codec import WireCodec
+from furiosa_npu.kubelet.wire import Schema
+
+
+class KubeletError(Exception):
+    """A call that the kubelet did not answer well: which socket and call, and what it said."""
+
+
+async def register(socket_path: str, request: deviceplugin.RegisterRequest, timeout_seconds: float) -> None:
+    """`v1beta1.Registration/Register` on the kubelet's `kubelet.sock`. Raises KubeletError."""
+    await _call(
+        socket_path,
+        "/v1beta1.Registration/Register",
+        request,
+        deviceplugin.Empty,
+        deviceplugin.SCHEMA,
+        timeout_seconds,
+    )
+
+
+async def list_pod_resources(socket_path: str, timeout_seconds: float) -> podresources.ListPodResourcesResponse:
+    """`v1.PodResourcesLister/List`. Raises KubeletError."""
+    response: podresources.ListPodResourcesResponse = await _call(
+        socket_path,
+        "/v1.PodResourcesLister/List",
+        podresources.ListPodResourcesRequest(),
+        podresources.ListPodResourcesResponse,
+        podresources.SCHEMA,
+        timeout_seconds,
+    )
+    return response
+
+
+async def _call(
+    socket_path: str, method: str, request: Any, response_type: type[Any], schema: Schema, timeout_seconds: float
+) -> Any:
+    channel = Channel(path=socket_path, codec=WireCodec(schema))
+    try:
+        async with asyncio.timeout(timeout_seconds):
+            return await UnaryUnaryMethod(channel, method, type(request), response_type)(request)
+    except GRPCError as error:
+        raise KubeletError(
+            f"{socket_path}: {method}: the kubelet answered {error.status.name}: {error.message}"
+        ) from error
+    except TimeoutError as error:
+        raise KubeletError(f"{socket_path}: {method}: no answer from the kubelet in {timeout_seconds:g} s") from error
+    except (OSError, StreamTerminatedError) as error:
+        raise KubeletError(f"{socket_path}: {method}: {error}") from error
+    finally:
+        channel.close()

@@ -1,0 +1,68 @@
+"""The kubelet's checkpoint, in the forms that Kubernetes 1.20 and its elders write."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from furiosa_npu.kubelet.checkpoint import CheckpointEntry, CheckpointError, parse_checkpoint
+
+ENTRY = {"PodUID": "u-1", "ContainerName": "linux", "ResourceName": "furiosa.ai/npu", "AllocResp": "CgA="}
+
+
+def _file(*entries: object) -> str:
+    return json.dumps({"Data": {"PodDeviceEntries": list(entries), "RegisteredDevices": {}}, "Checksum": 1})
+
+
+def test_devices_are_gathered_over_numa_nodes() -> None:
+    """1.20 keeps a list a NUMA node; the entry holds all of them."""
+    text = _file(ENTRY | {"DeviceIDs": {"-1": ["a"], "1": ["b", "c"]}})
+    assert parse_checkpoint(text) == (CheckpointEntry("u-1", "linux", "furiosa.ai/npu", ("a", "b", "c")),)
+
+
+def test_the_older_plain_list_is_read_too() -> None:
+    """Before 1.20 the ids were one list."""
+    text = _file(ENTRY | {"DeviceIDs": ["a"]})
+    assert parse_checkpoint(text) == (CheckpointEntry("u-1", "linux", "furiosa.ai/npu", ("a",)),)
+
+
+@pytest.mark.parametrize("entries", [None, []])
+def test_a_kubelet_that_handed_out_nothing_has_no_entries(entries: object) -> None:
+    """Go writes an empty slice as null."""
+    assert parse_checkpoint(json.dumps({"Data": {"PodDeviceEntries": entries}})) == ()
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "found '', expected JSON"),
+        ("[]", "found '[]' where an object with Data was expected"),
+        ('{"Data": 3}', "Data is '3', expected"),
+        (_file(ENTRY | {"DeviceIDs": {"-1": [7]}}), "DeviceIDs is {'-1': [7]}, expected lists of strings"),
+        (_file({"DeviceIDs": {}}), "PodUID is 'None', expected"),
+    ],
+)
+def test_another_format_is_an_error_that_says_what_was_found(text: str, message: str) -> None:
+    """A file that is no checkpoint never reads as "nothing is held"."""
+    with pytest.raises(CheckpointError) as raised:
+        parse_checkpoint(text)
+    assert message in str(raised.value)
+
+
+@given(
+    text=st.text(max_size=200)
+    | st.recursive(
+        st.none() | st.integers() | st.text(max_size=5),
+        lambda inner: (
+            st.lists(inner, max_size=3)
+            | st.dictionaries(st.sampled_from(["Data", "PodDeviceEntries", "DeviceIDs"]), inner)
+        ),
+    ).map(json.dumps)
+)
+def test_any_text_is_entries_or_a_checkpoint_error(text: str) -> None:
+    """Nothing in the file can raise anything else."""
+    try:
+        assert isinstance(parse_checkpoint(text), tuple)
+    except CheckpointError as error:
+        assert str(error)
