@@ -1,0 +1,203 @@
+"""/livez, /readyz and /metrics over HTTP, driven by any event loop that tells when a socket can be read.
+
+    listener = Listener(address, {"/livez": lambda: (200, TEXT, "ok\\n")}, loop.add_reader, loop.remove_reader)
+
+It never blocks and holds a few kilobytes at most: connections, bytes and idle time are bounded. Time is looked at when
+something happens, so that an agent in peace is not woken by it: a client that says nothing is dropped when the next
+one comes and it has been silent for too long, or when there would be too many.
+"""
+
+import errno
+import select
+import socket
+import time
+from collections.abc import Callable, Mapping
+
+from furiosa_npu.agent.address import Address
+from furiosa_npu.agent.http_request import Fault, parse_request, render_response
+
+TEXT = "text/plain; charset=utf-8"
+
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text exposition format"""
+
+MAXIMUM_CONNECTIONS = 16
+"""a kubelet has two probes open at once, a scraper one; the rest is for people"""
+
+IDLE_SECONDS = 10.0
+"""longer than any probe's timeoutSeconds that makes sense"""
+
+_ACCEPTED_BYTES_AFTER_ANSWER = 65536
+
+Page = Callable[[], tuple[int, str, str]]
+"""status, content type, body text"""
+
+
+class Listener:
+    """Answers on `address` until closed. Raises OSError from the start where the address cannot be had."""
+
+    def __init__(
+        self,
+        address: Address,
+        pages: Mapping[str, Page],
+        add_reader: Callable[[int, Callable[[], None]], object],
+        remove_reader: Callable[[int], object],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.pages = pages
+        self.clock = clock
+        self.add_reader = add_reader
+        self.remove_reader = remove_reader
+        self._connections: dict[int, _Connection] = {}
+        self._socket = _listening_socket(address)
+        add_reader(self._socket.fileno(), self._accept)
+
+    @property
+    def port(self) -> int:
+        """The port in use, where 0 let the kernel choose."""
+        port: int = self._socket.getsockname()[1]
+        return port
+
+    def close(self) -> None:
+        """Stops listening and drops every client."""
+        for connection in list(self._connections.values()):
+            connection.close()
+        self.remove_reader(self._socket.fileno())
+        self._socket.close()
+
+    def forget(self, number: int) -> None:
+        """A connection says that it is closed."""
+        self._connections.pop(number, None)
+
+    def _accept(self) -> None:
+        self._drop_silent()
+        try:
+            client, _ = self._socket.accept()
+        except OSError:
+            return  # gone again, or no file descriptor left: the next event tries anew
+        connection = _Connection(self, client)
+        self._connections[connection.number] = connection
+        connection.readable()
+
+    def _drop_silent(self) -> None:
+        now = self.clock()
+        oldest_first = sorted(self._connections.values(), key=lambda connection: connection.last)
+        too_many = len(oldest_first) - MAXIMUM_CONNECTIONS + 1
+        for position, connection in enumerate(oldest_first):
+            if position < too_many or now - connection.last >= IDLE_SECONDS:
+                connection.close()
+
+
+class _Connection:
+    """One client: reads a request, writes an answer, is closed."""
+
+    def __init__(self, listener: Listener, client: socket.socket) -> None:
+        client.setblocking(False)
+        self._listener = listener
+        self._socket = client
+        self._received = b""
+        self._unsent = b""
+        self._accepted_after_answer = 0
+        self._answered = False
+        self._writable: select.epoll | None = None
+        self.number = client.fileno()
+        self.last = listener.clock()
+        listener.add_reader(self.number, self.readable)
+
+    def close(self) -> None:
+        self._stop_waiting_to_send()
+        self._listener.remove_reader(self.number)
+        self._listener.forget(self.number)
+        self._socket.close()
+
+    def readable(self) -> None:
+        try:
+            data = self._socket.recv(4096)
+        except (BlockingIOError, InterruptedError):
+            return
+        except OSError:
+            self.close()
+            return
+        self.last = self._listener.clock()
+        if not data:
+            self.close()
+        elif self._answered:
+            self._accepted_after_answer += len(data)
+            if self._accepted_after_answer > _ACCEPTED_BYTES_AFTER_ANSWER:
+                self.close()
+        else:
+            self._received += data
+            self._answer()
+
+    def _answer(self) -> None:
+        request = parse_request(self._received)
+        if request is None:
+            return
+        self._answered = True
+        self._received = b""
+        if isinstance(request, Fault):
+            self._unsent = render_response(request.status, TEXT, request.text + "\n")
+        elif (page := self._listener.pages.get(request.path)) is None:
+            self._unsent = render_response(404, TEXT, f"expected one of {' '.join(self._listener.pages)}\n")
+        elif request.method not in ("GET", "HEAD"):
+            self._unsent = render_response(405, TEXT, "expected GET or HEAD\n", allow="GET, HEAD")
+        else:
+            status, content_type, body = page()
+            self._unsent = render_response(status, content_type, body, head_only=request.method == "HEAD")
+        self._send()
+
+    def _send(self) -> None:
+        try:
+            while self._unsent:
+                self._unsent = self._unsent[self._socket.send(self._unsent) :]
+            # Half closed: the client reads the answer to its end even if it is still sending; its own close ends us.
+            self._socket.shutdown(socket.SHUT_WR)
+        except (BlockingIOError, InterruptedError):
+            self._wait_to_send()
+        except OSError:
+            self.close()
+        else:
+            self._stop_waiting_to_send()
+
+    def _wait_to_send(self) -> None:
+        """An epoll that holds the socket is readable when the socket is writable: one callback serves for both."""
+        self.last = self._listener.clock()
+        if self._writable is None:
+            self._writable = select.epoll(1)
+            self._writable.register(self._socket, select.EPOLLOUT)
+            self._listener.add_reader(self._writable.fileno(), self._send)
+
+    def _stop_waiting_to_send(self) -> None:
+        if self._writable is not None:
+            self._listener.remove_reader(self._writable.fileno())
+            self._writable.close()
+            self._writable = None
+
+
+def _listening_socket(address: Address) -> socket.socket:
+    if not address.host:
+        try:
+            return _bound(socket.AF_INET6, ("::", address.port))
+        except OSError as error:
+            if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
+                raise  # only a machine without IPv6 goes on with IPv4 alone
+            return _bound(socket.AF_INET, ("", address.port))
+    passive = socket.AI_PASSIVE
+    family, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=passive)[0]
+    return _bound(family, where)
+
+
+def _bound(family: int, where: tuple[object, ...]) -> socket.socket:
+    listening = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6:
+            every_family = where[0] == "::"
+            listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if every_family else 1)
+        listening.bind(where)
+        listening.listen(MAXIMUM_CONNECTIONS)
+        listening.setblocking(False)
+    except OSError:
+        listening.close()
+        raise
+    return listening
