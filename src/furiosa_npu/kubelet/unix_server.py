@@ -28,11 +28,11 @@ class UnixServer:
         """Binds the socket, in place of whatever socket is there. Raises OSError."""
         self._server = Server(self._services, codec=WireCodec(self._schema))
         await self._server.start(path=self.path)
-        self._identity = _identity(self.path)
+        self._identity = identity(self.path)
 
     def is_at_its_path(self) -> bool:
         """The file at the path is the socket that this server made."""
-        return self._identity is not None and _identity(self.path) == self._identity
+        return self._identity is not None and identity(self.path) == self._identity
 
     async def close(self) -> None:
         """Ends streams and connections; removes the socket if it is still this server's."""
@@ -45,7 +45,8 @@ class UnixServer:
         self._server = self._identity = None
 
 
-def _identity(path: str) -> tuple[int, int] | None:
+def identity(path: str) -> tuple[int, int] | None:
+    """(inode, ctime in nanoseconds) of the file at `path`, None where there is none."""
     try:
         status = os.stat(path)
     except OSError:

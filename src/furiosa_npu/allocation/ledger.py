@@ -1,0 +1,82 @@
+"""Who was handed what: bridges the time between `Allocate` and what the kubelet shows, and learns what was freed.
+
+There is no call that says that a device was freed. Pod-resources shows what app containers hold, the kubelet's
+checkpoint also what init containers hold; an entry that either has shown ends when neither shows it any more, an entry
+never shown after `NEVER_SHOWN_SECONDS`. What cannot be observed ends nothing.
+"""
+
+from typing import NamedTuple
+
+NEVER_SHOWN_SECONDS = 10.0
+"""An `Allocate` that was answered and of which the kubelet shows nothing: the pod failed for another reason."""
+
+
+class Holding(NamedTuple):
+    """A unit in the hands of a container, under the resource name that it asked for."""
+
+    resource: str
+    unit: str
+
+
+class Entry(NamedTuple):
+    allocated_at: float
+    """seconds of the agent's clock"""
+    shown: bool
+    """the kubelet has shown it since"""
+
+
+class Observation(NamedTuple):
+    """What the kubelet showed, asked not before `started_at`."""
+
+    started_at: float
+    listed: frozenset[Holding] | None
+    """from pod-resources; None: no answer"""
+    recorded: frozenset[Holding] | None
+    """from the checkpoint; None: cannot be read"""
+    recorded_is_current: bool
+    """the checkpoint was read after `List` was answered and the device list was sent again"""
+
+
+class Ledger(NamedTuple):
+    """The entries, immutable; each function below gives the next ledger."""
+
+    entries: tuple[tuple[Holding, Entry], ...] = ()
+
+    def holders(self, unit: str) -> tuple[str, ...]:
+        """The resource names under which `unit` is in use."""
+        return tuple(holding.resource for holding, _ in self.entries if holding.unit == unit)
+
+    def not_listed(self, listed: frozenset[Holding]) -> tuple[Holding, ...]:
+        """Entries that pod-resources does not show: only the checkpoint can tell of these."""
+        return tuple(holding for holding, _ in self.entries if holding not in listed)
+
+
+def hand_out(ledger: Ledger, resource: str, units: tuple[str, ...], now: float) -> Ledger:
+    """After an answered `Allocate`: an entry a unit, new or anew."""
+    entries = dict(ledger.entries)
+    for unit in units:
+        entries[Holding(resource, unit)] = Entry(now, shown=False)
+    return Ledger(tuple(entries.items()))
+
+
+def settle(ledger: Ledger, seen: Observation, known_resources: frozenset[str]) -> Ledger:
+    """The ledger after an observation: what the kubelet shows of `known_resources` is adopted, what it no longer shows
+    is ended.
+    """
+    shown = frozenset(
+        holding
+        for holding in (seen.listed or frozenset()) | (seen.recorded or frozenset())
+        if holding.resource in known_resources
+    )
+    conclusive = seen.listed is not None and seen.recorded is not None and seen.recorded_is_current
+    entries: dict[Holding, Entry] = {}
+    for holding, entry in ledger.entries:
+        if seen.started_at <= entry.allocated_at:
+            entries[holding] = entry
+        elif holding in shown:
+            entries[holding] = entry._replace(shown=True)
+        elif not conclusive or not (entry.shown or seen.started_at - entry.allocated_at >= NEVER_SHOWN_SECONDS):
+            entries[holding] = entry
+    for holding in sorted(shown):
+        entries.setdefault(holding, Entry(seen.started_at, shown=True))
+    return Ledger(tuple(entries.items()))

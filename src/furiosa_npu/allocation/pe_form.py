@@ -1,0 +1,26 @@
+"""In which form a card's PEs are given to a container: fused, or each on its own."""
+
+from typing import Literal
+
+from furiosa_npu.hardware.reading import Family
+
+PeForm = Literal["fused", "single"]
+
+PE_FORMS: tuple[PeForm, ...] = ("fused", "single")
+
+_GROUPS: dict[tuple[Family, PeForm], tuple[tuple[int, int], ...]] = {
+    ("warboy", "fused"): ((0, 1),),
+    ("warboy", "single"): ((0, 0), (1, 1)),
+    ("renegade", "fused"): ((0, 3), (4, 7)),  # no device file has all eight
+    ("renegade", "single"): tuple((pe, pe) for pe in range(8)),
+}
+
+
+def pe_groups(family: Family, form: PeForm) -> tuple[str, ...]:
+    """The groups that make up a whole card, as device names and FURIOSA_DEVICES write them: `0-3`, `1`."""
+    return tuple(str(first) if first == last else f"{first}-{last}" for first, last in _GROUPS[family, form])
+
+
+def required_files(family: Family, index: int, form: PeForm) -> tuple[str, ...]:
+    """Names of the device files that NPU_DEVNAME will name: `npu0pe0-1`."""
+    return tuple(f"npu{index}pe{group}" for group in pe_groups(family, form))

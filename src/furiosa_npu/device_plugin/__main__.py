@@ -1,0 +1,28 @@
+"""`furiosa-npu-plugin`: the entry point. asyncio and grpclib do without `ssl`: 4 MiB of every node's memory."""
+
+import os
+import sys
+
+
+def main() -> None:
+    """Exit codes: 0 after SIGTERM, 1 for a failure at work, 2 for wrong use."""
+    from furiosa_npu.agent.settings import load
+    from furiosa_npu.device_plugin.settings import PROGRAM, Settings
+
+    invocation = load(PROGRAM, Settings, tuple(sys.argv[1:]), os.environ)
+    sys.modules["ssl"] = None  # type: ignore[assignment]  # import then fails, as on a Python built without it
+    import asyncio
+
+    from furiosa_npu.agent.log import Log
+    from furiosa_npu.device_plugin.app import App
+
+    log = Log(invocation.settings.log_format, invocation.settings.log_level)
+    try:
+        asyncio.run(App(invocation, log).run())
+    except OSError as error:
+        log.error("cannot go on", error=str(error))
+        raise SystemExit(1) from error
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""The setting `disable`, which follows the --config file while the agent runs: a card goes out for repair, no restart."""
+
+import os
+from typing import cast
+
+from furiosa_npu.agent.settings import Invocation, SettingsError, read_config
+from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.device_plugin.settings import PROGRAM, Settings
+
+
+class DisableList:
+    """The cards to leave out, by UUID, PCI address or name. A command line that names some has the last word."""
+
+    def __init__(self, invocation: Invocation[Settings], conditions: Conditions) -> None:
+        self._path = None if invocation.origins["disable"] == "command line" else invocation.config
+        self._conditions = conditions
+        self._names = invocation.settings.disable
+        self._seen: tuple[int, int] | None = None
+
+    def now(self) -> tuple[str, ...]:
+        """The list as the file says now; of a file that cannot be read, as it last said."""
+        if self._path is None:
+            return self._names
+        try:
+            status = os.stat(self._path)
+            seen = (status.st_ino, status.st_mtime_ns)
+            if seen != self._seen:
+                with open(self._path, encoding="utf-8") as file:
+                    values = read_config(file.read(), PROGRAM.options, self._path)
+                self._names = cast(tuple[str, ...], values.get("disable", ()))
+                self._seen = seen
+        except (OSError, UnicodeDecodeError, SettingsError) as error:
+            self._conditions.trouble("config", f"{error}; the last good setting disable stays in force")
+        else:
+            self._conditions.well("config")
+        return self._names

@@ -1,0 +1,96 @@
+"""Learns from the kubelet who holds which card: pod-resources, and the checkpoint for what that does not show."""
+
+import asyncio
+import os
+from collections.abc import Callable
+
+from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
+from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.kubelet.checkpoint import FILE_NAME, CheckpointError, parse_checkpoint
+from furiosa_npu.kubelet.client import KubeletError, list_pod_resources
+
+LIST_TIMEOUT_SECONDS = 2.0
+CHECKPOINT_WAIT_SECONDS = 1.0
+"""How long the kubelet may take from a list that it was sent to its checkpoint on disk; milliseconds are usual."""
+CHECKPOINT_LOOK_SECONDS = 0.02
+_MAXIMUM_BYTES = 16 * 1024 * 1024
+
+
+class KubeletBooks:
+    """The kubelet's books, read from its socket and its file."""
+
+    def __init__(
+        self,
+        pod_resources_socket: str,
+        device_plugins_dir: str,
+        send_lists_again: Callable[[], bool],
+        clock: Callable[[], float],
+        conditions: Conditions,
+    ) -> None:
+        self._socket = pod_resources_socket
+        self._checkpoint = f"{device_plugins_dir}/{FILE_NAME}"
+        self._send_lists_again = send_lists_again
+        self._clock = clock
+        self._conditions = conditions
+
+    async def at_start(self) -> Observation:
+        """All that the kubelet shows, before any list was sent: what is held, and perhaps what was."""
+        started_at = self._clock()
+        listed = await self._list()
+        return Observation(started_at, listed, self._recorded(), recorded_is_current=False)
+
+    async def observe(self, ledger: Ledger) -> Observation:
+        """What the kubelet shows now. The checkpoint is asked only for what is handed out and not listed."""
+        started_at = self._clock()
+        listed = await self._list()
+        if listed is None or not ledger.not_listed(listed):
+            return Observation(started_at, listed, recorded=None, recorded_is_current=False)
+        current = await self._written_anew()
+        return Observation(started_at, listed, self._recorded() if current else None, current)
+
+    async def _list(self) -> frozenset[Holding] | None:
+        try:
+            response = await list_pod_resources(self._socket, LIST_TIMEOUT_SECONDS)
+        except KubeletError as error:
+            self._conditions.trouble("pod-resources", str(error))
+            return None
+        self._conditions.well("pod-resources")
+        return frozenset(
+            Holding(devices.resource_name, unit)
+            for pod in response.pod_resources
+            for container in pod.containers
+            for devices in container.devices
+            for unit in devices.device_ids
+        )
+
+    async def _written_anew(self) -> bool:
+        """The list was sent again and the kubelet has written its checkpoint since."""
+        before = _identity(self._checkpoint)
+        if not self._send_lists_again():
+            return False
+        deadline = self._clock() + CHECKPOINT_WAIT_SECONDS
+        while _identity(self._checkpoint) == before:
+            if self._clock() >= deadline:
+                return False
+            await asyncio.sleep(CHECKPOINT_LOOK_SECONDS)
+        return True
+
+    def _recorded(self) -> frozenset[Holding] | None:
+        try:
+            with open(self._checkpoint, encoding="utf-8") as file:
+                entries = parse_checkpoint(file.read(_MAXIMUM_BYTES))
+        except FileNotFoundError:
+            entries = ()  # a kubelet that never handed out a device has none
+        except (OSError, UnicodeDecodeError, CheckpointError) as error:
+            self._conditions.trouble("checkpoint", f"{self._checkpoint}: {error}")
+            return None
+        self._conditions.well("checkpoint")
+        return frozenset(Holding(entry.resource_name, unit) for entry in entries for unit in entry.device_ids)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    try:
+        status = os.stat(path)
+    except OSError:
+        return None
+    return status.st_ino, status.st_mtime_ns

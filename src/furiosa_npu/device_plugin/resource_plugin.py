@@ -1,0 +1,125 @@
+"""One resource name towards the kubelet: translates the device plugin protocol to the pool and back."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+
+from furiosa_npu.allocation.container_edits import ContainerEdits
+from furiosa_npu.allocation.pool import Offer
+from furiosa_npu.device_plugin.npu_pool import NpuPool, Refused
+from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
+from furiosa_npu.kubelet.plugin_service import Refusal
+
+OPTIONS = v1beta1.DevicePluginOptions(pre_start_required=True, get_preferred_allocation_available=True)
+
+
+class ResourcePlugin:
+    """A `DevicePlugin` (kubelet.plugin_service) for one resource name."""
+
+    def __init__(
+        self,
+        resource: str,
+        pool: NpuPool,
+        edits: Callable[[Sequence[Reading]], ContainerEdits],
+        on_streams: Callable[[str], None],
+        on_answer: Callable[[str, str, str | None], None],
+    ) -> None:
+        """`on_streams` is told the resource of a stream that began or ended, `on_answer` each answer: the call, the resource, and the
+        reason of a refusal or None.
+        """
+        self.resource = resource
+        self._pool = pool
+        self._edits = edits
+        self._on_streams = on_streams
+        self._on_answer = on_answer
+        self._streams: set[asyncio.Event] = set()
+        self._sendings = 0
+
+    @property
+    def streams(self) -> int:
+        """How many ListAndWatch streams are open: one, where a kubelet is connected."""
+        return len(self._streams)
+
+    def changed(self) -> None:
+        """The pool changed: each stream sends its list if that differs."""
+        for wake in self._streams:
+            wake.set()
+
+    def send_again(self) -> bool:
+        """Each stream sends its list, changed or not: the kubelet then writes its checkpoint. False: no stream."""
+        self._sendings += 1
+        self.changed()
+        return bool(self._streams)
+
+    def options(self) -> v1beta1.DevicePluginOptions:
+        return OPTIONS
+
+    async def lists(self) -> AsyncGenerator[v1beta1.ListAndWatchResponse, None]:
+        wake = asyncio.Event()
+        self._streams.add(wake)
+        self._on_streams(self.resource)
+        try:
+            sent: v1beta1.ListAndWatchResponse | None = None
+            sendings = self._sendings
+            while True:
+                response = v1beta1.ListAndWatchResponse(tuple(map(_device, self._pool.offers(self.resource))))
+                if response != sent or sendings != self._sendings:
+                    sent, sendings = response, self._sendings
+                    yield response
+                await wake.wait()
+                wake.clear()
+        finally:
+            self._streams.discard(wake)
+            self._on_streams(self.resource)
+
+    def preferred_allocation(self, request: v1beta1.PreferredAllocationRequest) -> v1beta1.PreferredAllocationResponse:
+        return v1beta1.PreferredAllocationResponse(
+            tuple(
+                v1beta1.ContainerPreferredAllocationResponse(
+                    self._pool.preferred(
+                        self.resource,
+                        container.available_device_ids,
+                        container.must_include_device_ids,
+                        container.allocation_size,
+                    )
+                )
+                for container in request.container_requests
+            )
+        )
+
+    async def allocate(self, request: v1beta1.AllocateRequest) -> v1beta1.AllocateResponse:
+        asked = tuple(dict.fromkeys(unit for part in request.container_requests for unit in part.devices_ids))
+        try:
+            cards = dict(zip(asked, await self._pool.hand_over(self.resource, asked), strict=True))
+        except Refused as refused:
+            self._on_answer("Allocate", self.resource, str(refused))
+            raise Refusal(str(refused)) from refused
+        self._on_answer("Allocate", self.resource, None)
+        return v1beta1.AllocateResponse(
+            tuple(
+                _rendered(self._edits([cards[unit] for unit in dict.fromkeys(part.devices_ids)]))
+                for part in request.container_requests
+            )
+        )
+
+    async def pre_start_container(self, request: v1beta1.PreStartContainerRequest) -> v1beta1.PreStartContainerResponse:
+        try:
+            await self._pool.last_look(self.resource, request.devices_ids)
+        except Refused as refused:
+            self._on_answer("PreStartContainer", self.resource, str(refused))
+            raise Refusal(str(refused)) from refused
+        self._on_answer("PreStartContainer", self.resource, None)
+        return v1beta1.PreStartContainerResponse()
+
+
+def _device(offer: Offer) -> v1beta1.Device:
+    topology = None if offer.numa_node is None else v1beta1.TopologyInfo((v1beta1.NUMANode(offer.numa_node),))
+    return v1beta1.Device(offer.id, v1beta1.HEALTHY if offer.healthy else v1beta1.UNHEALTHY, topology)
+
+
+def _rendered(edits: ContainerEdits) -> v1beta1.ContainerAllocateResponse:
+    return v1beta1.ContainerAllocateResponse(
+        envs=edits.environment,
+        mounts=tuple(v1beta1.Mount(mount.container_path, mount.host_path, read_only=True) for mount in edits.mounts),
+        devices=tuple(v1beta1.DeviceSpec(node.container_path, node.host_path, "rw") for node in edits.device_nodes),
+    )
