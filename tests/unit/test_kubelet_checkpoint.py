@@ -1,5 +1,6 @@
 """The kubelet's checkpoint, in the forms that Kubernetes 1.20 and its elders write."""
 
+import contextlib
 import json
 
 import pytest
@@ -62,7 +63,5 @@ def test_another_format_is_an_error_that_says_what_was_found(text: str, message:
 )
 def test_any_text_is_entries_or_a_checkpoint_error(text: str) -> None:
     """Nothing in the file can raise anything else."""
-    try:
+    with contextlib.suppress(CheckpointError):
         assert isinstance(parse_checkpoint(text), tuple)
-    except CheckpointError as error:
-        assert str(error)

@@ -1,4 +1,4 @@
-"""The setting `disable`, which follows the --config file while the agent runs: a card goes out for repair, no restart."""
+"""The setting `disable`, which follows the --config file while the agent runs: no restart to take a card out."""
 
 import os
 from typing import cast

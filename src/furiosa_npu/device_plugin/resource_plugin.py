@@ -24,8 +24,8 @@ class ResourcePlugin:
         on_streams: Callable[[str], None],
         on_answer: Callable[[str, str, str | None], None],
     ) -> None:
-        """`on_streams` is told the resource of a stream that began or ended, `on_answer` each answer: the call, the resource, and the
-        reason of a refusal or None.
+        """`on_streams` is told the resource of a stream that began or ended; `on_answer` the call, the resource, and
+        the reason of a refusal or None.
         """
         self.resource = resource
         self._pool = pool
