@@ -10,7 +10,7 @@ def read_config(text: str, options: tuple[Option, ...], file: str = "configurati
     `file` is its name for errors. An unknown key, a key given twice or a wrong type is an error: a typing mistake that
     is passed over would leave a card in use that someone meant to take out. Raises SettingsError.
     """
-    import yaml  # noqa: PLC0415  resident memory: most agents run without a file
+    import yaml  # resident memory: most agents run without a file
 
     try:
         _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader), file)

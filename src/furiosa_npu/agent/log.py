@@ -65,7 +65,7 @@ def _text_line(moment: str, level: str, message: str, fields: dict[str, Field]) 
 
 
 def _json_line(moment: str, level: str, message: str, fields: dict[str, Field]) -> str:
-    import json  # noqa: PLC0415  resident memory: text is the default
+    import json  # resident memory: text is the default
 
     entry: dict[str, Field] = {"time": moment, "level": level, "message": message}
     for name, value in fields.items():

@@ -152,7 +152,7 @@ def load(
         print(f"{program.name} {program.version}")
         raise SystemExit(0)
     if resolved.wanted == "help":
-        from furiosa_npu.agent.help_text import help_text  # noqa: PLC0415  no agent that runs needs it
+        from furiosa_npu.agent.help_text import help_text  # no agent that runs needs it
 
         sys.stdout.write(help_text(program))
         raise SystemExit(0)

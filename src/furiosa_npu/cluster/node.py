@@ -1,0 +1,59 @@
+"""The API's Node (core/v1): its name, its labels, and the two requests that read and change them. Pure."""
+
+import json
+from collections.abc import Mapping
+
+from furiosa_npu.cluster.api import METADATA_ONLY, ApiRequest
+
+_LETTERS_AND_DIGITS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789")
+
+EXPECTED_NODE_NAME = "a node's name: up to 253 of a-z, 0-9, - and ., beginning and ending with a letter or digit"
+
+EXPECTED_LABEL_VALUE = (
+    "a label value: up to 63 of A-Z, a-z, 0-9, -, _ and ., beginning and ending with a letter or digit"
+)
+
+
+def is_node_name(text: str) -> bool:
+    """RFC 1123 subdomain, as the API server checks it (apimachinery, IsDNS1123Subdomain)."""
+    labels = text.split(".")
+    return 0 < len(text) <= 253 and all(_is_dns_label(label) for label in labels)
+
+
+def is_label_value(text: str) -> bool:
+    """As the API server checks it (apimachinery, IsValidLabelValue), without the empty value."""
+    inner = all(character in _LETTERS_AND_DIGITS or character in "-_." for character in text)
+    return 0 < len(text) <= 63 and inner and text[0] in _LETTERS_AND_DIGITS and text[-1] in _LETTERS_AND_DIGITS
+
+
+def get_node(name: str) -> ApiRequest:
+    """Reads the node's metadata. Raises ValueError for what is no node's name."""
+    return ApiRequest("GET", _path(name), METADATA_ONLY)
+
+
+def patch_node_labels(name: str, labels: Mapping[str, str | None]) -> ApiRequest:
+    """Sets these labels, removes those that are None, and touches no other (RFC 7386). Raises ValueError."""
+    body = json.dumps({"metadata": {"labels": dict(labels)}}, separators=(",", ":"), sort_keys=True)
+    return ApiRequest("PATCH", _path(name), METADATA_ONLY, "application/merge-patch+json", body)
+
+
+def labels_of(node: object) -> dict[str, str]:
+    """The labels of a node as the API server sent it. Raises ValueError where that is no node."""
+    metadata = node.get("metadata") if isinstance(node, dict) else None
+    if not isinstance(metadata, dict):
+        raise ValueError(f"the API server's answer: found {str(node)[:80]}, expected an object with metadata")
+    labels = metadata.get("labels") or {}
+    if not isinstance(labels, dict):
+        raise ValueError(f"the API server's answer, metadata.labels: found {str(labels)[:80]}, expected a mapping")
+    return {str(key): str(value) for key, value in labels.items()}
+
+
+def _path(name: str) -> str:
+    if not is_node_name(name):
+        raise ValueError(f"found '{name}', expected {EXPECTED_NODE_NAME}")
+    return f"/api/v1/nodes/{name}"
+
+
+def _is_dns_label(label: str) -> bool:
+    inner = all(character in _LETTERS_AND_DIGITS or character == "-" for character in label)
+    return 0 < len(label) <= 63 and inner and label == label.lower() and label[0] != "-" and label[-1] != "-"

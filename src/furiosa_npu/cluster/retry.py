@@ -1,0 +1,17 @@
+"""When to try again after a failure: later each time, and not all nodes at once. Pure."""
+
+FIRST_SECONDS = 1.0
+
+LONGEST_SECONDS = 120.0
+"""an API server that comes back after a night is noticed within two minutes; ten thousand nodes make 80 requests a
+second of it at most"""
+
+
+def delay_seconds(failures: int, random: float) -> float:
+    """How long to wait after so many failures in a row (1 is the first); `random` is from 0 to 1.
+
+    The bound doubles with each failure; half of it is left to chance, so that nodes whose API server went away at one
+    instant do not come back at one instant.
+    """
+    bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 16))
+    return bound * (0.5 + 0.5 * random)

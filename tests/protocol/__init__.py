@@ -1,0 +1,1 @@
+"""The agents against doubles that speak the real protocols."""

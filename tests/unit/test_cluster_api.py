@@ -1,0 +1,110 @@
+"""Requests, answers and retries of the API server's room, as values."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from furiosa_npu.cluster.api import Answer, ApiRequest, complaint, is_configured
+from furiosa_npu.cluster.node import get_node, is_label_value, is_node_name, labels_of, patch_node_labels
+from furiosa_npu.cluster.retry import LONGEST_SECONDS, delay_seconds
+
+
+@pytest.mark.parametrize(
+    ("status", "end"),
+    [
+        (401, "401 (no): it does not accept our token or certificate"),
+        (403, "403 (no): the right to get nodes is missing (ClusterRole and its binding)"),
+        (404, "404 (no): nothing of that name there; is the name right?"),
+        (429, "429 (no): it has trouble of its own"),
+        (503, "503 (no): it has trouble of its own"),
+        (302, "302 (no), expected 200"),
+    ],
+)
+def test_a_complaint_says_whose_fault_it_is(status: int, end: str) -> None:
+    """The request, the server's own words, and what to look at."""
+    said = complaint(get_node("n"), Answer(status, {"message": "no"}, None))
+    assert said == "GET /api/v1/nodes/n: the API server answered " + end
+
+
+def test_no_complaint_about_success() -> None:
+    """Any 2xx did the work."""
+    assert [complaint(get_node("n"), Answer(status, {}, None)) for status in (200, 201, 299)] == [None] * 3
+
+
+def test_the_missing_right_is_named_for_namespaced_and_grouped_resources() -> None:
+    """RBAC's verb and resource."""
+    paths = ["/api/v1/namespaces/x/events", "/apis/resource.k8s.io/v1/resourceslices/a?b"]
+    requests = [ApiRequest("POST", paths[0]), ApiRequest("DELETE", paths[1])]
+    said = [complaint(request, Answer(403, None, None)) or "" for request in requests]
+    assert ["the right to create events is" in said[0], "the right to delete resourceslices is" in said[1]] == [
+        True
+    ] * 2
+
+
+@given(st.text(), st.text(), st.integers() | st.none(), st.none() | st.text() | st.dictionaries(st.text(), st.text()))
+def test_any_answer_gives_a_complaint_or_none(method: str, path: str, status: int | None, body: object) -> None:
+    """Nothing that a server sends breaks the explanation."""
+    said = complaint(ApiRequest(method, path), Answer(status, body, None))
+    assert (said is None) == (status is not None and 200 <= status < 300)
+
+
+def test_an_api_server_is_configured_in_a_pod_or_by_kubeconfig() -> None:
+    """Otherwise there is nobody to ask."""
+    assert is_configured(None, {"KUBERNETES_SERVICE_HOST": "10.96.0.1"})
+    assert is_configured("/root/.kube/config", {})
+    assert not is_configured(None, {"KUBERNETES_SERVICE_HOST": ""})
+
+
+@pytest.mark.parametrize("name", ["n", "warboy-node01", "10.0.0.1", "a" * 63, "a.b-c.d"])
+def test_node_names_are_accepted(name: str) -> None:
+    """RFC 1123 subdomains."""
+    assert is_node_name(name)
+
+
+@pytest.mark.parametrize("name", ["", "A", "a/b", "..", "a..b", "-a", "a-", "a_b", "a" * 64, "a.".join("b" * 130), "é"])
+def test_what_is_no_node_name_never_reaches_a_path(name: str) -> None:
+    """A name is not able to name another resource."""
+    assert not is_node_name(name)
+    with pytest.raises(ValueError, match="expected a node's name"):
+        get_node(name)
+
+
+@pytest.mark.parametrize(
+    ("value", "valid"),
+    [(value, True) for value in ("silicon", "B0", "a_b.c-d", "a" * 63)]
+    + [(value, False) for value in ("", "-a", "a.", "a b", "a" * 64, "é")],
+)
+def test_label_values_are_checked_as_the_api_server_does(value: str, valid: bool) -> None:
+    """So that a wrong option is refused at start, not by the server for ever."""
+    assert is_label_value(value) is valid
+
+
+def test_a_patch_is_one_line_of_merge_patch_json() -> None:
+    """A value sets, None removes."""
+    request = patch_node_labels("n1", {"b": None, "a": "1"})
+    assert (request.method, request.path, request.content_type, request.body) == (
+        "PATCH",
+        "/api/v1/nodes/n1",
+        "application/merge-patch+json",
+        '{"metadata":{"labels":{"a":"1","b":null}}}',
+    )
+
+
+def test_labels_are_read_from_a_node() -> None:
+    """A node without any has none."""
+    assert labels_of({"metadata": {"labels": {"a": "b"}}}) == {"a": "b"}
+    assert labels_of({"metadata": {}}) == {}
+
+
+@pytest.mark.parametrize("body", [None, [], "text", {}, {"metadata": None}, {"metadata": {"labels": [1]}}])
+def test_what_is_no_node_is_refused(body: object) -> None:
+    """Nothing is invented from an odd answer."""
+    with pytest.raises(ValueError, match="the API server's answer"):
+        labels_of(body)
+
+
+@given(st.integers(1, 10_000), st.floats(0, 1))
+def test_retries_come_later_each_time_and_never_too_late(failures: int, random: float) -> None:
+    """Between half the bound and the bound, which doubles up to its end."""
+    bound = min(LONGEST_SECONDS, 2.0 ** (failures - 1)) if failures < 20 else LONGEST_SECONDS
+    assert bound / 2 <= delay_seconds(failures, random) <= bound
