@@ -1,0 +1,44 @@
+"""Files that a user may write: what was written, and what the driver makes of it.
+
+A driver takes the number 2 and shows `2 (NORMAL 1)`; a plain file keeps what was written until a simulation looks.
+"""
+
+from collections.abc import Callable
+
+from furiosa_npu.simulator.nodes import Text, Tree
+from furiosa_npu.simulator.renegade import GOVERNORS
+from furiosa_npu.simulator.state import CardState, State
+from furiosa_npu.simulator.warboy import PERFORMANCE_MODES
+
+
+def control_path(card: CardState) -> str:
+    """The file of a card that is read and written."""
+    if card.card.family == "warboy":
+        return f"sys/devices/virtual/npu_mgmt/{card.card.name}_mgmt/performance_mode"
+    return f"sys/devices/virtual/rngd_mgmt/rngd!{card.card.name}mgmt/npu_governor"
+
+
+def take_in(state: State, tree: Tree, read: Callable[[str], str | None]) -> tuple[State, frozenset[str]]:
+    """The state after what users wrote, and the paths that no longer read as `tree` has them.
+
+    `read` gives a file's text by its path in the tree, None where it cannot be read. What a driver would refuse
+    (another number, another word) changes nothing, and the file shows the old value again.
+    """
+    cards, touched = [], set()
+    for card in state.cards:
+        path = control_path(card)
+        node = tree.get(path)
+        text = read(path) if isinstance(node, Text) else None
+        if isinstance(node, Text) and text is not None and text != node.content:
+            touched.add(path)
+            cards.append(_written(card, text.strip()))
+        else:
+            cards.append(card)
+    return state._replace(cards=tuple(cards)), frozenset(touched)
+
+
+def _written(card: CardState, word: str) -> CardState:
+    if card.card.family == "warboy":
+        modes = {str(number): number for number in range(len(PERFORMANCE_MODES))}
+        return card._replace(performance_mode=modes.get(word, card.performance_mode))
+    return card._replace(governor=word if word in GOVERNORS else card.governor)

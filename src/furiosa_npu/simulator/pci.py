@@ -1,0 +1,79 @@
+"""A card on the PCI bus: `/sys/bus/pci/devices/<bdf>`, with its sensors once a driver has taken it.
+
+Files as in the kernel's Documentation/ABI/testing/sysfs-bus-pci and Documentation/hwmon/sysfs-interface.
+"""
+
+from furiosa_npu.hardware.reading import Family
+from furiosa_npu.simulator.management import line
+from furiosa_npu.simulator.nodes import Text, Tree, link_between
+from furiosa_npu.simulator.scenario import Card
+
+_DEVICE_ID: dict[Family, str] = {"warboy": "0x0000", "renegade": "0x0001"}
+_DRIVER: dict[Family, str] = {"warboy": "npu", "renegade": "rngd"}
+_LINK: dict[Family, tuple[int, str]] = {"warboy": (8, "16.0 GT/s PCIe"), "renegade": (16, "32.0 GT/s PCIe")}
+
+
+def render(card: Card, hwmon: int, driven: bool) -> Tree:
+    """The PCI device; `driven`: with driver link and sensors, numbered `hwmon`."""
+    folder = _folder(card.pci_bdf)
+    width, speed = _LINK[card.family]
+    files = {
+        "vendor": line("0x1ed2"),
+        "device": line(_DEVICE_ID[card.family]),
+        "class": line("0x120000"),
+        "revision": line("0x00"),
+        "subsystem_vendor": line("0x1ed2"),
+        "subsystem_device": line(_DEVICE_ID[card.family]),
+        "numa_node": line(card.numa_node),
+        "local_cpus": line("ffffffff"),
+        "local_cpulist": line("0-31"),
+        "current_link_width": line(width),
+        "max_link_width": line(width),
+        "current_link_speed": line(speed),
+        "max_link_speed": line(speed),
+        "uevent": Text(
+            f"PCI_CLASS=120000\nPCI_ID=1ED2:{_DEVICE_ID[card.family][2:]}\nPCI_SLOT_NAME={card.pci_bdf}\n", 0o644
+        ),
+    }
+    bus = f"sys/bus/pci/devices/{card.pci_bdf}"
+    tree: Tree = {f"{folder}/{name}": text for name, text in files.items()}
+    if driven:
+        sensors = f"{folder}/hwmon/hwmon{hwmon}"
+        tree |= {f"{sensors}/{name}": text for name, text in _sensors(card).items()}
+        driver = f"sys/bus/pci/drivers/{_DRIVER[card.family]}"
+        tree[f"sys/class/hwmon/hwmon{hwmon}"] = link_between(f"sys/class/hwmon/hwmon{hwmon}", sensors)
+        tree[f"{driver}/{card.pci_bdf}"] = link_between(f"{driver}/{card.pci_bdf}", folder)
+        tree[f"{folder}/driver"] = link_between(f"{folder}/driver", driver)
+    tree[bus] = link_between(bus, folder)
+    return tree
+
+
+def _folder(bdf: str) -> str:
+    """Behind a port of its own of the domain's root, as cards in slots are; on bus 0 at the root itself."""
+    domain, bus_text, _ = bdf.split(":")
+    bus = int(bus_text, 16)
+    root = f"sys/devices/pci{domain}:00"
+    return f"{root}/{bdf}" if bus == 0 else f"{root}/{domain}:00:{bus >> 3:02x}.{bus & 7}/{bdf}"
+
+
+def _sensors(card: Card) -> dict[str, Text]:
+    """millidegrees Celsius, microwatts, milliamperes, millivolts."""
+    millidegrees = round(card.temperature_celsius * 1000)
+    microwatts = round(card.power_watts * 1_000_000)
+    files = {"name": line(card.name)}
+    if card.family == "warboy":
+        temperatures = ["AMBIENT", "LPDDR4", "NE", "PCIE", "PEAK", "TOP"]
+        files |= {
+            "in0_label": line("VDD"),
+            "in0_input": line(750),
+            "curr1_label": line("VDD"),
+            "curr1_input": line(round(card.power_watts / 0.75 * 1000)),
+        }
+    else:
+        temperatures = ["PEAK", *(f"NPU_PE{pe}" for pe in range(8)), "AMBIENT"]
+        files["power1_max"] = line(180_000_000)
+    files |= {"power1_label": line("RMS_TOTAL"), "power1_average": line(microwatts)}
+    for number, label in enumerate(temperatures, start=1):
+        files[f"temp{number}_label"] = line(label)
+        files[f"temp{number}_input"] = line(millidegrees if label == "PEAK" else min(millidegrees, 28_000))
+    return files

@@ -1,0 +1,56 @@
+"""A Renegade (RNGD) as its driver shows it: `/dev/rngd/npu{i}*` and `/sys/class/rngd_mgmt/rngd!npu{i}*`."""
+
+from furiosa_npu.simulator.management import READ_WRITE, common_files, line
+from furiosa_npu.simulator.nodes import Device, Text, Tree, link_between
+from furiosa_npu.simulator.state import PE_COUNT, PE_RANGES, CardState, pe_suffix
+
+GOVERNORS = ("performance", "powersave")
+"""What may be written to `npu_governor`."""
+
+MINORS_A_CARD = 20
+CHANNEL_MINORS_A_CARD = 16
+
+_PE_SUFFIXES = tuple(pe_suffix(first, last) for first, last in PE_RANGES["renegade"])
+_CARD_SUFFIXES = ("mgmt", *_PE_SUFFIXES, "bar0", "bar2", "bar4", "dmar", "p2pmem")
+_CHANNEL_SUFFIXES = (*(f"ch{n}" for n in range(8)), *(f"ch{n}r" for n in range(8)))
+"""Both in the order of minor numbers; the channels have a major of their own."""
+
+_PE_CLOCK_HZ = 1_000_000_000
+
+
+def render(card: CardState, majors: tuple[int, int]) -> Tree:
+    """Device files and management folders. `majors`: of cards and PEs (20 minors a card), of channels (16)."""
+    index = card.card.index
+    tree: Tree = {}
+    for major, minors, suffixes in (
+        (majors[0], MINORS_A_CARD, _CARD_SUFFIXES),
+        (majors[1], CHANNEL_MINORS_A_CARD, _CHANNEL_SUFFIXES),
+    ):
+        for minor, suffix in enumerate(suffixes, start=index * minors):
+            name = f"npu{index}{suffix}"
+            folder = f"sys/devices/virtual/rngd_mgmt/rngd!{name}"
+            tree[f"{folder}/dev"] = line(f"{major}:{minor}")
+            tree[f"{folder}/uevent"] = Text(f"MAJOR={major}\nMINOR={minor}\nDEVNAME=rngd/{name}\n", 0o644)
+            tree[f"sys/class/rngd_mgmt/rngd!{name}"] = link_between(f"sys/class/rngd_mgmt/rngd!{name}", folder)
+            tree[f"dev/rngd/{name}"] = Device(major, minor)
+    management = f"sys/devices/virtual/rngd_mgmt/rngd!npu{index}mgmt"
+    files = _management(card, majors[0], index * MINORS_A_CARD)
+    return tree | {f"{management}/{file}": text for file, text in files.items()}
+
+
+def _management(card: CardState, major: int, minor: int) -> dict[str, Text]:
+    held = frozenset[int]().union(*(hold.pes for hold in card.holds))
+    uuid = card.card.uuid
+    return common_files(card, major, minor) | {
+        "device_type": line("RNGD"),
+        "device_state": line(1 if "not-alive" in card.faults else 0),
+        "board_revision": line("BD_REV_A0"),
+        "soc_id": line(f"{uuid[:8]}-{uuid[-8:]}".upper() if uuid else "00000000-00000000"),
+        "fw_version": line("2026.2.0, 1f0a5c3"),
+        "version": line("2026.2.0, 7b1d2e9"),
+        "cur_pe_ids": line(",".join(suffix.removeprefix("pe") for suffix in _PE_SUFFIXES)),
+        "npu_clocks": Text("".join(f"pe{pe}: {_PE_CLOCK_HZ}\n" for pe in range(PE_COUNT["renegade"]))),
+        "pe_occupancy": Text("".join(f"{int(pe in held)}\n" for pe in range(PE_COUNT["renegade"]))),
+        "npu_governor": Text(f"{card.governor}\n", READ_WRITE),
+        "throttle_reason": line("0x0" if held else "0x1"),
+    }

@@ -1,0 +1,249 @@
+"""A scenario: which cards a simulation starts with, from YAML text to checked values.
+
+cards:
+  - family: warboy          # or renegade; the only field that has to be there
+    index: 0                # the number in npu0; by default the lowest free one of the family
+    uuid: A76AAD68-...      # "" is an early card that has none; by default derived from the place in the list
+    serial: WBYB...         # likewise
+    pci_bdf: 0000:01:00.0
+    numa_node: 0            # -1 is none
+    platform_type: FuriosaAI  # VITIS and HAPS are the FPGA samples
+    temperature_celsius: 40
+    power_watts: 1.37
+"""
+
+import math
+import re
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple, cast
+
+from furiosa_npu.hardware.reading import FAMILIES, Family
+
+
+class Card(NamedTuple):
+    """One card as the scenario wants it, nothing left open."""
+
+    family: Family
+    index: int  # type: ignore[assignment]  # the scenario's word; nobody looks for a place in the tuple
+    uuid: str
+    """empty: the driver's file is empty, as on early cards"""
+    serial: str
+    pci_bdf: str
+    numa_node: int
+    """-1 is none, as the kernel writes it"""
+    platform_type: str
+    temperature_celsius: float
+    power_watts: float
+
+    @property
+    def name(self) -> str:
+        """`npu0`: a name for people, which both families may use."""
+        return f"npu{self.index}"
+
+
+class ScenarioError(ValueError):
+    """The user's scenario says something that no card can be: `field: found ..., expected ...`."""
+
+    def __init__(self, field: str, found: str, expected: str) -> None:
+        super().__init__(f"{field}: found {found}, expected {expected}")
+
+
+class _Field(NamedTuple):
+    """A value of the scenario and where it stands, for errors."""
+
+    place: str
+    value: object
+
+    def wrong(self, expected: str) -> ScenarioError:
+        return ScenarioError(self.place, say(self.value), expected)
+
+
+MAX_INDEX = 255
+_BDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
+_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
+_DEFAULT_TEMPERATURE_CELSIUS: dict[Family, float] = {"warboy": 40.0, "renegade": 35.0}
+_DEFAULT_POWER_WATTS: dict[Family, float] = {"warboy": 1.37, "renegade": 38.0}
+
+
+def parse_scenario(text: str, source: str = "scenario", beside: Sequence[Card] = ()) -> tuple[Card, ...]:
+    """Cards of a scenario's YAML text, in its order, defaults filled in.
+
+    `source` names the file in errors. `beside`: cards that are there already and must not be met again.
+    Raises `ScenarioError`, naming the field (`cards[1].pci_bdf`), what was found and what was expected.
+    """
+    from furiosa_npu.simulator.strict_yaml import load
+
+    document = load(text, source)
+    if not isinstance(document, dict) or "cards" not in document:
+        raise ScenarioError(source, say(document), "a mapping with the key cards")
+    for key in document:
+        if key != "cards":
+            raise ScenarioError(f"{source}: {key}", "an unknown key", "cards and nothing else")
+    entries = document["cards"]
+    if not isinstance(entries, list) or not entries:
+        raise ScenarioError(f"{source}: cards", say(entries), "a list of one card or more")
+    wishes = [_wishes(entry, f"{source}: cards[{position}]") for position, entry in enumerate(entries)]
+    taken = list(beside)
+    _refuse_twins(wishes, taken)
+    return _fill(wishes, taken)
+
+
+def say(value: object) -> str:
+    """A value as an error shows it: its kind, and itself where it is short."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, bool):
+        return f"the truth value {str(value).lower()}"
+    kinds = {int: "the integer", float: "the number", str: "the text", list: "a list", dict: "a mapping"}
+    kind = kinds.get(type(value), f"a {type(value).__name__}")
+    shown = repr(value)
+    return f"{kind} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+
+
+def _wishes(entry: object, place: str) -> dict[str, _Field]:
+    """One entry of the list: every field there of the right type and form, whatever the other cards say."""
+    if not isinstance(entry, dict):
+        raise ScenarioError(place, say(entry), f"a mapping of {', '.join(Card._fields)}")
+    fields = {}
+    for key, value in entry.items():
+        if key not in Card._fields:
+            raise ScenarioError(f"{place}.{key}", "an unknown key", f"one of {', '.join(Card._fields)}")
+        field = _Field(f"{place}.{key}", value)
+        _CHECKS[key](field)
+        fields[key] = field
+    if "family" not in fields:
+        raise ScenarioError(f"{place}.family", "nothing", f"one of {', '.join(FAMILIES)}")
+    return fields
+
+
+def _check_family(field: _Field) -> None:
+    if field.value not in FAMILIES:
+        raise field.wrong(f"one of {', '.join(FAMILIES)}")
+
+
+def _check_index(field: _Field) -> None:
+    if type(field.value) is not int or not 0 <= field.value <= MAX_INDEX:
+        raise field.wrong(f"an integer from 0 to {MAX_INDEX}")
+
+
+def _check_uuid(field: _Field) -> None:
+    if not isinstance(field.value, str) or not (field.value == "" or _UUID.fullmatch(field.value)):
+        raise field.wrong('a UUID (8-4-4-4-12 hexadecimal digits), or "" for a card without one')
+
+
+def _check_serial(field: _Field) -> None:
+    if not isinstance(field.value, str) or not (field.value == "" or _is_word_line(field.value)):
+        raise field.wrong('one line of printable text (a number in quotes), or "" for a card without one')
+
+
+def _check_pci_bdf(field: _Field) -> None:
+    if not isinstance(field.value, str) or not _BDF.fullmatch(field.value):
+        raise field.wrong("a PCI address in lower case, e.g. 0000:6d:00.0")
+
+
+def _check_numa_node(field: _Field) -> None:
+    if type(field.value) is not int or not -1 <= field.value <= 1023:
+        raise field.wrong("an integer from -1 (none) to 1023")
+
+
+def _check_platform_type(field: _Field) -> None:
+    if not isinstance(field.value, str) or not _is_word_line(field.value):
+        raise field.wrong("one line of printable text, e.g. FuriosaAI, VITIS or HAPS")
+
+
+def _check_temperature(field: _Field) -> None:
+    if not _is_number(field.value) or not -273.15 <= cast(float, field.value) <= 1000:
+        raise field.wrong("a number of degrees Celsius from -273.15 to 1000")
+
+
+def _check_power(field: _Field) -> None:
+    if not _is_number(field.value) or not 0 <= cast(float, field.value) <= 100_000:
+        raise field.wrong("a number of watts from 0 to 100000")
+
+
+_CHECKS = {
+    "family": _check_family,
+    "index": _check_index,
+    "uuid": _check_uuid,
+    "serial": _check_serial,
+    "pci_bdf": _check_pci_bdf,
+    "numa_node": _check_numa_node,
+    "platform_type": _check_platform_type,
+    "temperature_celsius": _check_temperature,
+    "power_watts": _check_power,
+}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _is_word_line(text: str) -> bool:
+    return bool(text) and text == text.strip() and text.isprintable() and len(text) <= 200
+
+
+def _refuse_twins(wishes: Iterable[dict[str, _Field]], taken: Iterable[Card]) -> None:
+    """No two cards share what tells cards apart: the UUID, the PCI address, and the index within a family."""
+    seen: dict[tuple[object, ...], str] = {}
+    for card in taken:
+        keys: tuple[tuple[object, ...], ...] = (
+            ("uuid", card.uuid.lower()),
+            ("pci_bdf", card.pci_bdf),
+            ("index", card.family, card.index),
+        )
+        for key in keys:
+            seen[key] = f"{card.name} ({card.family}), which is there already"
+    for wish in wishes:
+        family = wish["family"].value
+        for name in ("uuid", "pci_bdf", "index"):
+            field = wish.get(name)
+            if field is None or field.value == "":
+                continue
+            told = (family, field.value) if name == "index" else (str(field.value).lower(),)
+            key = (name, *told)
+            if key in seen:
+                raise ScenarioError(field.place, say(field.value), f"another one than that of {seen[key]}")
+            seen[key] = field.place
+
+
+def _fill(wishes: Sequence[dict[str, _Field]], taken: Sequence[Card]) -> tuple[Card, ...]:
+    """Defaults: the place in the list decides, what the scenario says elsewhere is stepped over."""
+    import uuid
+
+    name_space = uuid.uuid5(uuid.NAMESPACE_DNS, "furiosa-npu-simulator")
+    addresses = {card.pci_bdf for card in taken} | {str(w["pci_bdf"].value) for w in wishes if "pci_bdf" in w}
+    indexes = {(card.family, card.index) for card in taken}
+    indexes |= {(cast(Family, w["family"].value), cast(int, w["index"].value)) for w in wishes if "index" in w}
+    cards = []
+    for offset, wish in enumerate(wishes):
+        position = len(taken) + offset
+        said = {name: field.value for name, field in wish.items()}
+        family = cast(Family, said["family"])
+        if "index" not in said:
+            free = next((number for number in range(MAX_INDEX + 1) if (family, number) not in indexes), None)
+            if free is None:
+                raise ScenarioError(
+                    wish["family"].place, f"more than {MAX_INDEX + 1} cards", "indexes 0 to 255 in a family"
+                )
+            said["index"] = free
+            indexes.add((family, free))
+        if "pci_bdf" not in said:
+            said["pci_bdf"] = next(address for address in _addresses(position) if address not in addresses)
+            addresses.add(cast(str, said["pci_bdf"]))
+        text = str(uuid.uuid5(name_space, str(position)))
+        defaults = {
+            "uuid": text.upper() if family == "warboy" else text,
+            "serial": f"{'WBY' if family == 'warboy' else 'RNGD'}SIM{position:06}",
+            "numa_node": 0,
+            "platform_type": "FuriosaAI",
+            "temperature_celsius": _DEFAULT_TEMPERATURE_CELSIUS[family],
+            "power_watts": _DEFAULT_POWER_WATTS[family],
+        }
+        cards.append(Card(**(defaults | said)))  # type: ignore[arg-type]
+    return tuple(cards)
+
+
+def _addresses(position: int) -> Iterable[str]:
+    """PCI addresses from `0000:01:00.0` on: the one of this position first."""
+    for step in range(position, position + 2048):
+        yield f"{step // 255:04x}:{step % 255 + 1:02x}:00.0"
