@@ -1,0 +1,63 @@
+"""What takes minutes to make is made once and kept outside the repository, in folders named after their inputs.
+
+`${FURIOSA_NPU_CACHE:-/var/cache/furiosa-npu}/<thing>-<hash of its inputs>/`. A folder is filled beside its place and
+renamed, so that what is there is whole; a lock makes a second test run wait instead of building the same thing.
+"""
+
+import fcntl
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+
+def cache_folder() -> Path:
+    return Path(os.environ.get("FURIOSA_NPU_CACHE", "/var/cache/furiosa-npu"))
+
+
+def say(text: str) -> None:
+    """Progress for whoever waits: one line, at once, past pytest's capture."""
+    os.write(2, f"[cluster] {text}\n".encode())
+
+
+def digest(inputs: Mapping[str, object]) -> str:
+    """Sixteen hexadecimal digits that stand for the inputs: the same inputs, the same digits, on each machine."""
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def digest_of_files(root: Path, names: tuple[str, ...]) -> dict[str, str]:
+    """The content of files and folders under a root, as inputs for `digest`; bytecode does not count."""
+    contents: dict[str, str] = {}
+    for name in names:
+        place = root / name
+        for file in sorted([place] if place.is_file() else place.rglob("*")):
+            if file.is_file() and file.suffix != ".pyc":
+                contents[str(file.relative_to(root))] = hashlib.sha256(file.read_bytes()).hexdigest()
+    return contents
+
+
+def cached(thing: str, inputs: Mapping[str, object], make: Callable[[Path], None]) -> Path:
+    """The folder with the thing; made by `make(empty folder)` where it is not there yet."""
+    place = cache_folder() / f"{thing}-{digest(inputs)}"
+    if place.is_dir():
+        return place
+    place.parent.mkdir(parents=True, exist_ok=True)
+    with open(place.parent / f".{thing}.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if place.is_dir():
+            return place
+        for leftover in place.parent.glob(f".making-{thing}-*"):  # ours alone: the lock is held
+            shutil.rmtree(leftover)
+        making = Path(tempfile.mkdtemp(prefix=f".making-{thing}-", dir=place.parent))
+        making.chmod(0o755)
+        say(f"{thing}: making it")
+        started = time.monotonic()
+        make(making)
+        (making / "inputs.json").write_text(json.dumps(inputs, indent=1, sort_keys=True) + "\n")
+        making.rename(place)
+        say(f"{thing}: made in {time.monotonic() - started:.0f} s")
+    return place

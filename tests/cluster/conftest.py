@@ -1,0 +1,37 @@
+"""The cluster that all tests of this folder share, and what is kept of it when one of them fails."""
+
+from collections.abc import Generator, Iterator
+
+import pytest
+
+from tests.cluster.cache import say
+from tests.cluster.cluster import Cluster
+from tests.cluster.evidence import collect
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--keep", action="store_true", help="leave the cluster running after the tests")
+
+
+@pytest.fixture(scope="session")
+def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
+    """Three nodes, Ready; `--keep` leaves them for a look with the kubectl that is printed."""
+    keep = bool(request.config.getoption("--keep"))
+    cluster = Cluster(outlives_us=keep)
+    say(f"kubectl: {cluster.run.folder / 'kubectl'}")
+    yield cluster
+    if keep:
+        say("the cluster stays; python -m tests.cluster down ends it")
+    else:
+        cluster.close()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """After a failure: what the cluster says of itself at that moment, in a folder whose path is printed."""
+    report = yield
+    found = getattr(item, "funcargs", {}).get("cluster")
+    if isinstance(found, Cluster) and report.failed:
+        folder = collect(found, item.name)
+        report.sections.append(("cluster", f"what the cluster said: {folder}"))
+    return report

@@ -1,0 +1,81 @@
+"""etcd, API server, controller manager and scheduler, on a host of their own."""
+
+from pathlib import Path
+
+from tests.cluster.certificates import Authority
+from tests.cluster.hosts import Host, Program
+from tests.cluster.network import API_PORT, API_SERVICE, CONTROL_PLANE, SERVICES
+
+_ETCD = "http://127.0.0.1:2379"
+
+
+class ControlPlane:
+    """Starts and stops what serves the API and keeps the controllers' promises."""
+
+    def __init__(self, host: Host, programs: Path, authority: Authority, logs: Path) -> None:
+        self.host = host
+        self.server = f"https://{CONTROL_PLANE}:{API_PORT}"
+        self._programs = programs
+        self._authority = authority
+        argvs = {
+            "etcd": ["etcd", "--data-dir=/run/etcd", "--log-level=warn", "--logger=zap"],
+            "kube-apiserver": self._api_server(),
+            "kube-controller-manager": self._controller_manager(),
+            "kube-scheduler": self._scheduler(),
+        }
+        self.programs = [Program(host, name, argv, logs / f"{name}.log") for name, argv in argvs.items()]
+
+    def start(self) -> None:
+        """Starts all; the API answers some seconds later."""
+        for program in self.programs:
+            program.start()
+
+    def _api_server(self) -> list[str]:
+        names = f"DNS:kubernetes,DNS:kubernetes.default,DNS:kubernetes.default.svc,IP:{API_SERVICE},IP:{CONTROL_PLANE}"
+        certificate, key = self._authority.server("kube-apiserver", names)
+        to_kubelets, key_to_kubelets = self._authority.client("kubelet-client", "kube-apiserver", "system:masters")
+        signing, verifying = self._authority.key_pair("service-accounts")
+        return [
+            str(self._programs / "kube-apiserver"),
+            f"--etcd-servers={_ETCD}",
+            f"--advertise-address={CONTROL_PLANE}",
+            f"--secure-port={API_PORT}",
+            f"--service-cluster-ip-range={SERVICES}",
+            f"--client-ca-file={self._authority.certificate}",
+            f"--tls-cert-file={certificate}",
+            f"--tls-private-key-file={key}",
+            f"--kubelet-client-certificate={to_kubelets}",
+            f"--kubelet-client-key={key_to_kubelets}",
+            "--kubelet-preferred-address-types=InternalIP",  # exec and logs: node names are in no DNS here
+            f"--service-account-signing-key-file={signing}",
+            f"--service-account-key-file={verifying}",
+            "--service-account-issuer=https://kubernetes.default.svc.cluster.local",
+            "--authorization-mode=Node,RBAC",
+            "--enable-admission-plugins=NodeRestriction",
+            "--allow-privileged=false",  # nothing that is tested here may want it
+            "--cert-dir=/run/kube-apiserver",
+        ]
+
+    def _controller_manager(self) -> list[str]:
+        kubeconfig = self._kubeconfig("kube-controller-manager")
+        return [
+            str(self._programs / "kube-controller-manager"),
+            f"--kubeconfig={kubeconfig}",
+            f"--root-ca-file={self._authority.certificate}",
+            f"--service-account-private-key-file={self._authority.folder / 'service-accounts.key'}",
+            "--use-service-account-credentials=true",
+            "--leader-elect=false",
+            "--cert-dir=/run/kube-controller-manager",
+        ]
+
+    def _scheduler(self) -> list[str]:
+        kubeconfig = self._kubeconfig("kube-scheduler")
+        return [
+            str(self._programs / "kube-scheduler"),
+            f"--kubeconfig={kubeconfig}",
+            "--leader-elect=false",
+            "--cert-dir=/run/kube-scheduler",
+        ]
+
+    def _kubeconfig(self, name: str) -> Path:
+        return self._authority.kubeconfig(name, self.server, f"system:{name}")

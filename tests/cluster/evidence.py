@@ -1,0 +1,45 @@
+"""What is worth knowing of a cluster when a test has failed, written down before the next test changes it."""
+
+import re
+from pathlib import Path
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.commands import CommandFailed
+
+_QUESTIONS = {
+    "pods.txt": ("get", "pods", "--all-namespaces", "--output=wide"),
+    "nodes.txt": ("describe", "nodes"),
+    "pods-described.txt": ("describe", "pods", "--all-namespaces"),
+    "events.txt": ("get", "events", "--all-namespaces", "--sort-by=.lastTimestamp"),
+    "daemonsets.yaml": ("get", "daemonsets", "--all-namespaces", "--output=yaml"),
+}
+
+
+def collect(cluster: Cluster, test: str) -> Path:
+    """Writes objects, events and logs of all pods into a folder of the run's logs, and says which."""
+    folder = cluster.run.logs / re.sub(r"[^\w-]+", "_", test)
+    folder.mkdir(exist_ok=True)
+    for name, question in _QUESTIONS.items():
+        (folder / name).write_text(_ask(cluster, *question))
+    names = _ask(
+        cluster,
+        "get",
+        "pods",
+        "--all-namespaces",
+        "--output=jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name} {end}",
+    )
+    for pod in names.split():
+        namespace, _, name = pod.partition("/")
+        if name:
+            said = _ask(cluster, "logs", f"--namespace={namespace}", name, "--all-containers", "--tail=500")
+            (folder / f"{namespace}-{name}.log").write_text(said)
+    for node in cluster.nodes:
+        (folder / f"{node.name}-kubelet-tail.log").write_text(node.kubelet.tail(200))
+    return folder
+
+
+def _ask(cluster: Cluster, *argv: str) -> str:
+    try:
+        return cluster.kubectl(*argv, deadline_seconds=30)
+    except CommandFailed as failure:
+        return str(failure)

@@ -1,0 +1,147 @@
+"""Container images, made here: there is no registry.
+
+A base image is Debian's minbase; small images are written as docker archives without any tool (OCI image-spec
+config, Docker's image/spec v1.2 archive); the product's image is built from its Containerfile by buildah.
+"""
+
+import hashlib
+import io
+import json
+import os
+import tarfile
+from pathlib import Path
+
+from tests.cluster import debian
+from tests.cluster.cache import cached, digest_of_files
+from tests.cluster.commands import run
+from tests.cluster.node import SANDBOX_IMAGE
+
+DEBIAN = "docker.io/library/debian:bookworm-slim"
+UBUNTU_STAND_IN = "docker.io/library/ubuntu:focal"
+_ARCHIVE = "image.tar"
+
+
+def pause_archive() -> Path:
+    """An image whose command sleeps: what a pod's sandbox runs."""
+
+    def make(folder: Path) -> None:
+        layer = io.BytesIO()
+        with tarfile.open(fileobj=layer, mode="w") as tar:
+            busybox = tarfile.TarInfo("bin/busybox")
+            program = Path("/bin/busybox").read_bytes()
+            busybox.mode, busybox.size = 0o755, len(program)
+            tar.addfile(busybox, io.BytesIO(program))
+        command = [
+            "/bin/busybox",
+            "sh",
+            "-c",
+            "trap 'exit 0' TERM INT; while :; do /bin/busybox sleep 1000 & wait; done",
+        ]
+        _write_archive(folder / _ARCHIVE, SANDBOX_IMAGE, layer.getvalue(), command)
+
+    return cached("image-pause", {"recipe": 1, "busybox": _version("busybox-static")}, make) / _ARCHIVE
+
+
+def ubuntu_archive() -> Path:
+    """What the document's pod calls ubuntu:focal: a local Debian with bash."""
+    return _debian_archive("image-ubuntu", UBUNTU_STAND_IN)
+
+
+def debian_archive() -> Path:
+    """What the product's Containerfile starts from."""
+    return _debian_archive("image-debian", DEBIAN)
+
+
+def product_archive(repository: Path, image: str, inputs: tuple[str, ...]) -> Path:
+    """The product's image from `Containerfile`. `inputs`: the files and folders that go into it."""
+    base = debian_archive()
+    files = digest_of_files(repository, inputs)
+
+    def make(folder: Path) -> None:
+        storage = folder / "storage"
+        buildah = ["buildah", f"--root={storage / 'root'}", f"--runroot={storage / 'run'}", "--storage-driver=vfs"]
+        environment = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder)}
+        run([*buildah, "pull", f"docker-archive:{base}"], environment=environment)
+        built = [*buildah, "bud", "--pull=never", f"--tag={image}", *_egress(), str(repository)]
+        log = run(
+            [*built[:-1], f"--file={repository / 'Containerfile'}", built[-1]],
+            environment=environment,
+            deadline_seconds=1500,
+        )
+        (folder / "build.log").write_text(log)
+        target = f"docker-archive:{folder / _ARCHIVE}:docker.io/library/{image}"
+        run([*buildah, "push", image, target], environment=environment)
+        run(["rm", "-rf", str(storage)])
+
+    return cached("image-product", {"recipe": 1, "image": image, "base": str(base), "files": files}, make) / _ARCHIVE
+
+
+def _egress() -> list[str]:
+    """What a build needs of this machine's way out: its certificates, and pip's and the proxies' settings."""
+    names = ("PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
+    proxies = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
+    passed = [f"--env={name}={os.environ[name]}" for name in (*names, *proxies) if name in os.environ]
+    return ["--volume=/etc/ssl/certs:/etc/ssl/certs:ro", *passed]
+
+
+def _root_tar() -> Path:
+    """A minimal Debian's files, without packages and lists that apt fetched."""
+
+    def make(folder: Path) -> None:
+        root = folder / "root"
+        bootstrap = [
+            "debootstrap",
+            "--variant=minbase",
+            "--include=ca-certificates",
+            "bookworm",
+            str(root),
+            debian.mirror(),
+        ]
+        run(bootstrap, deadline_seconds=1200)
+        for fetched in ("var/cache/apt", "var/lib/apt/lists"):
+            run(["find", str(root / fetched), "-type", "f", "-delete"])
+        (root / "etc/apt/sources.list").unlink(missing_ok=True)
+        sources = root / "etc/apt/sources.list.d/debian.sources"
+        sources.write_text(debian.binary_sources())
+        numbers = ["--numeric-owner", "--one-file-system", "--exclude=./dev/*"]
+        run(["tar", "--create", f"--file={folder / 'root.tar'}", f"--directory={root}", *numbers, "."])
+        run(["rm", "-rf", str(root)])
+
+    return cached("debian-root", {"recipe": 1, "mirror": debian.mirror()}, make) / "root.tar"
+
+
+def _debian_archive(thing: str, image: str) -> Path:
+    root = _root_tar()
+
+    def make(folder: Path) -> None:
+        _write_archive(folder / _ARCHIVE, image, root.read_bytes(), ["/bin/bash"])
+
+    return cached(thing, {"recipe": 1, "root": str(root), "image": image}, make) / _ARCHIVE
+
+
+def _write_archive(file: Path, image: str, layer: bytes, command: list[str]) -> None:
+    """A docker archive of one layer."""
+    config = {
+        "architecture": "amd64",
+        "os": "linux",
+        "created": "1970-01-01T00:00:00Z",
+        "config": {"Cmd": command, "Env": ["PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"]},
+        "rootfs": {"type": "layers", "diff_ids": [f"sha256:{hashlib.sha256(layer).hexdigest()}"]},
+        "history": [{"created": "1970-01-01T00:00:00Z", "created_by": "tests"}],
+    }
+    config_text = json.dumps(config).encode()
+    config_name = f"{hashlib.sha256(config_text).hexdigest()}.json"
+    manifest = [{"Config": config_name, "RepoTags": [image], "Layers": ["layer.tar"]}]
+    with tarfile.open(file, "w") as tar:
+        for name, content in (
+            (config_name, config_text),
+            ("layer.tar", layer),
+            ("manifest.json", json.dumps(manifest).encode()),
+        ):
+            member = tarfile.TarInfo(name)
+            member.size = len(content)
+            tar.addfile(member, io.BytesIO(content))
+
+
+def _version(package: str) -> str:
+    return run(["dpkg-query", "--show", "--showformat=${Version}", package])

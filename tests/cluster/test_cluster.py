@@ -1,0 +1,30 @@
+"""The cluster itself: what the other tests stand on is there before they blame the product."""
+
+from tests.cluster.cluster import NODE_NAMES, Cluster
+
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: plain-pod}
+spec:
+  containers:
+    - {name: linux, image: "ubuntu:focal", command: ["/bin/sh", "-c", "echo started; exec sleep 3650d"]}
+"""
+
+
+def test_three_nodes_of_kubernetes_1_20_are_ready(cluster: Cluster) -> None:
+    """The nodes say the version of the user's document."""
+    versions = {
+        node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in cluster.get("nodes")["items"]
+    }
+    assert versions == dict.fromkeys(NODE_NAMES, "v1.20.2")
+    assert cluster.ready_nodes() == sorted(NODE_NAMES)
+
+
+def test_a_pod_runs_and_answers_exec_and_logs(cluster: Cluster) -> None:
+    """Scheduler, kubelet, containerd, pod network and the way from API server to kubelet work."""
+    cluster.kubectl("apply", "--filename=-", stdin=POD)
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/plain-pod", "--timeout=60s")
+    assert cluster.kubectl("exec", "plain-pod", "--", "/bin/bash", "-c", "echo $((6 * 7))") == "42\n"
+    assert cluster.kubectl("logs", "plain-pod") == "started\n"
+    cluster.kubectl("delete", "pod", "plain-pod", "--grace-period=1")
