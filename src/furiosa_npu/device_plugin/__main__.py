@@ -14,9 +14,11 @@ def main() -> None:
     import asyncio
 
     from furiosa_npu.agent.log import Log
+    from furiosa_npu.agent.log_bridge import bridge_logging
     from furiosa_npu.device_plugin.app import App
 
     log = Log(invocation.settings.log_format, invocation.settings.log_level)
+    bridge_logging(log, "warning")
     try:
         asyncio.run(App(invocation, log).run())
     except OSError as error:

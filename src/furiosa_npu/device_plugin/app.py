@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from furiosa_npu.agent.address import Address
 from furiosa_npu.agent.http import METRICS, TEXT, Listener
 from furiosa_npu.agent.log import Log
+from furiosa_npu.agent.metrics import render_metrics
 from furiosa_npu.agent.settings import Invocation
 from furiosa_npu.allocation.census import Rules
 from furiosa_npu.allocation.container_edits import ContainerEdits, container_edits
@@ -167,4 +168,4 @@ class App:
     def _metrics(self) -> str:
         holders = {unit_id: self._pool.ledger.holders(unit_id) for unit_id in self._pool.pool}
         registrations = {resource: endpoint.registrations for resource, endpoint in self._endpoints.items()}
-        return pages.metrics(self._pool.pool, holders, self._answers, registrations)
+        return render_metrics(pages.metrics(self._pool.pool, holders, self._answers, registrations))

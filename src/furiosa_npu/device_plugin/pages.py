@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 
+from furiosa_npu.agent.metrics import Metric
 from furiosa_npu.allocation.pool import Pool
 
 STALE_SECONDS = 10.0
@@ -23,50 +24,41 @@ def ready(troubles: Sequence[tuple[str, str]], scanned_at: float | None, now: fl
 
 def metrics(
     pool: Pool, holders: Mapping[str, Sequence[str]], answers: Counters, registrations: Mapping[str, int]
-) -> str:
-    """Prometheus' text format. `holders`: resource names by unit id; `registrations`: by resource."""
-    lines = [
-        "# HELP furiosa_npu_state 1 for the state that the card is in.",
-        "# TYPE furiosa_npu_state gauge",
-    ]
-    lines += [
-        _sample(
+) -> tuple[Metric, ...]:
+    """What `/metrics` shows. `holders`: resource names by unit id; `registrations`: by resource."""
+    return (
+        Metric(
             "furiosa_npu_state",
-            {
-                "uuid": unit.id,
-                "name": unit.card.name,
-                "family": unit.card.family,
-                "state": unit.verdict.state,
-                "reason": unit.verdict.reason,
-                "resource": ",".join(holders.get(unit.id, ())),
-            },
-            1,
-        )
-        for unit in sorted(pool.values())
-    ]
-    lines += [
-        "# HELP furiosa_npu_answers_total Answers to the kubelet by call, resource and outcome.",
-        "# TYPE furiosa_npu_answers_total counter",
-    ]
-    lines += [
-        _sample("furiosa_npu_answers_total", {"call": call, "resource": resource, "outcome": outcome}, count)
-        for (call, resource, outcome), count in sorted(answers.items())
-    ]
-    lines += [
-        "# HELP furiosa_npu_registrations_total Registrations that the kubelet took.",
-        "# TYPE furiosa_npu_registrations_total counter",
-    ]
-    lines += [
-        _sample("furiosa_npu_registrations_total", {"resource": resource}, count)
-        for resource, count in sorted(registrations.items())
-    ]
-    return "\n".join(lines) + "\n"
-
-
-def _sample(name: str, labels: Mapping[str, str], value: int) -> str:
-    inside = ",".join(f'{label}="{_escaped(text)}"' for label, text in labels.items())
-    return f"{name}{{{inside}}} {value}"
-
-
-def _escaped(text: str) -> str:
-    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+            "gauge",
+            "1 for the state that the card is in, with the reason and the resource name it is held under.",
+            tuple(
+                (
+                    {
+                        "uuid": unit.id,
+                        "name": unit.card.name,
+                        "family": unit.card.family,
+                        "state": unit.verdict.state,
+                        "reason": unit.verdict.reason,
+                        "resource": ",".join(holders.get(unit.id, ())),
+                    },
+                    1,
+                )
+                for unit in sorted(pool.values())
+            ),
+        ),
+        Metric(
+            "furiosa_npu_answers_total",
+            "counter",
+            "Answers to the kubelet by call, resource and outcome.",
+            tuple(
+                ({"call": call, "resource": resource, "outcome": outcome}, count)
+                for (call, resource, outcome), count in sorted(answers.items())
+            ),
+        ),
+        Metric(
+            "furiosa_npu_registrations_total",
+            "counter",
+            "Registrations that the kubelet took.",
+            tuple(({"resource": resource}, count) for resource, count in sorted(registrations.items())),
+        ),
+    )
