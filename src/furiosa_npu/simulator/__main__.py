@@ -6,9 +6,11 @@ from collections.abc import Sequence
 
 from furiosa_npu import __version__
 from furiosa_npu.hardware.reading import FAMILIES
-from furiosa_npu.simulator.scenario import ScenarioError, parse_scenario
-from furiosa_npu.simulator.simulation import Simulation
-from furiosa_npu.simulator.state import FAULTS, CardState, ChangeError, State, UnknownNpuError
+from furiosa_npu.simulator.card import ScenarioError
+from furiosa_npu.simulator.changes import ChangeError
+from furiosa_npu.simulator.scenario import parse_scenario
+from furiosa_npu.simulator.simulation import Simulation, WrongRootError
+from furiosa_npu.simulator.state import FAULTS, CardState, State, UnknownNpuError, find
 from furiosa_npu.simulator.state_file import StateFileError
 
 _NPU_HELP = "UUID, PCI address, or a name that is unique (npu0)"
@@ -19,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _COMMANDS[options.command](options)
-    except (ScenarioError, UnknownNpuError) as error:
+    except (ScenarioError, UnknownNpuError, WrongRootError) as error:
         return _complain(error, 2)
     except (ChangeError, StateFileError) as error:
         return _complain(error, 1)
@@ -64,7 +66,14 @@ def _remove(options: argparse.Namespace) -> None:
 
 
 def _add(options: argparse.Namespace) -> None:
-    _show_one(options, _open(options).add(options.npu))
+    simulation = _open(options)
+    if options.npu is not None:
+        _show_one(options, simulation.add(options.npu))
+        return
+    there = simulation.state().cards
+    cards = parse_scenario(_read(options.scenario), options.scenario, beside=[card.card for card in there])
+    now = simulation.add_cards(cards)
+    _show(now.cards[len(there) :], now)
 
 
 def _occupy(options: argparse.Namespace) -> None:
@@ -121,13 +130,18 @@ def _parser() -> argparse.ArgumentParser:
         "fail": "A card has a fault from now on; without FAULT it is not alive.",
         "recover": "A card has no fault any more.",
         "remove": "A card drops off the bus.",
-        "add": "A card that was removed is back.",
+        "add": "A card that was removed is back, or new cards of a scenario are there.",
         "occupy": "Somebody opens PEs of a card; without PE, all.",
         "release": "Whoever holds PEs of a card closes them; without PE, all.",
     }
     for name, text in per_card.items():
         made = command(name, text)
-        made.add_argument("npu", metavar="NPU", help=_NPU_HELP)
+        if name == "add":
+            which = made.add_mutually_exclusive_group(required=True)
+            which.add_argument("npu", metavar="NPU", nargs="?", help=_NPU_HELP)
+            which.add_argument("--scenario", metavar="SCENARIO", help="YAML file with a list of new cards")
+        else:
+            made.add_argument("npu", metavar="NPU", help=_NPU_HELP)
         if name == "fail":
             made.add_argument(
                 "fault", metavar="FAULT", nargs="?", choices=FAULTS, default=FAULTS[0], help=", ".join(FAULTS)
@@ -160,8 +174,6 @@ def _read(path: str) -> str:
 
 
 def _show_one(options: argparse.Namespace, now: State) -> None:
-    from furiosa_npu.simulator.state import find
-
     _show([find(now, options.npu)], now)
 
 

@@ -21,15 +21,16 @@ def control_path(card: CardState) -> str:
 def take_in(state: State, tree: Tree, read: Callable[[str], str | None]) -> tuple[State, frozenset[str]]:
     """The state after what users wrote, and the paths that no longer read as `tree` has them.
 
-    `read` gives a file's text by its path in the tree, None where it cannot be read. What a driver would refuse
-    (another number, another word) changes nothing, and the file shows the old value again.
+    `read` gives a file's text by its path in the tree, None where it cannot be read. An empty file is one that somebody
+    is about to write. What a driver would refuse (another number, another word) changes nothing, and the file shows
+    the old value again.
     """
     cards, touched = [], set()
     for card in state.cards:
         path = control_path(card)
         node = tree.get(path)
         text = read(path) if isinstance(node, Text) else None
-        if isinstance(node, Text) and text is not None and text != node.content:
+        if isinstance(node, Text) and text and text.strip() and text != node.content:
             touched.add(path)
             cards.append(_written(card, text.strip()))
         else:

@@ -4,9 +4,9 @@ Files as in the kernel's Documentation/ABI/testing/sysfs-bus-pci and Documentati
 """
 
 from furiosa_npu.hardware.reading import Family
+from furiosa_npu.simulator.card import Card
 from furiosa_npu.simulator.management import line
 from furiosa_npu.simulator.nodes import Text, Tree, link_between
-from furiosa_npu.simulator.scenario import Card
 
 _DEVICE_ID: dict[Family, str] = {"warboy": "0x0000", "renegade": "0x0001"}
 _DRIVER: dict[Family, str] = {"warboy": "npu", "renegade": "rngd"}

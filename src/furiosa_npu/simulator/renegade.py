@@ -2,7 +2,15 @@
 
 from furiosa_npu.simulator.management import READ_WRITE, common_files, line
 from furiosa_npu.simulator.nodes import Device, Text, Tree, link_between
-from furiosa_npu.simulator.state import PE_COUNT, PE_RANGES, CardState, pe_suffix
+from furiosa_npu.simulator.state import (
+    CYCLES_A_SECOND,
+    PE_COUNT,
+    PE_RANGES,
+    TASK_CYCLES_A_SECOND,
+    CardState,
+    Hold,
+    pe_suffix,
+)
 
 GOVERNORS = ("performance", "powersave")
 """What may be written to `npu_governor`."""
@@ -16,6 +24,8 @@ _CHANNEL_SUFFIXES = (*(f"ch{n}" for n in range(8)), *(f"ch{n}r" for n in range(8
 """Both in the order of minor numbers; the channels have a major of their own."""
 
 _PE_CLOCK_HZ = 1_000_000_000
+_PE_DRAM_BYTES = 6_375_342_080
+_PE_DRAM_IN_USE_BYTES = 1 << 30
 
 
 def render(card: CardState, majors: tuple[int, int]) -> Tree:
@@ -35,7 +45,12 @@ def render(card: CardState, majors: tuple[int, int]) -> Tree:
             tree[f"dev/rngd/{name}"] = Device(major, minor)
     management = f"sys/devices/virtual/rngd_mgmt/rngd!npu{index}mgmt"
     files = _management(card, majors[0], index * MINORS_A_CARD)
-    return tree | {f"{management}/{file}": text for file, text in files.items()}
+    tree |= {f"{management}/{file}": text for file, text in files.items()}
+    for pe in range(PE_COUNT["renegade"]):
+        folder = f"sys/devices/virtual/rngd_mgmt/rngd!npu{index}pe{pe}"
+        hold = next((hold for hold in card.holds if pe in hold.pes), None)
+        tree |= {f"{folder}/{file}": text for file, text in _pe_files(hold).items()}
+    return tree
 
 
 def _management(card: CardState, major: int, minor: int) -> dict[str, Text]:
@@ -49,8 +64,24 @@ def _management(card: CardState, major: int, minor: int) -> dict[str, Text]:
         "fw_version": line("2026.2.0, 1f0a5c3"),
         "version": line("2026.2.0, 7b1d2e9"),
         "cur_pe_ids": line(",".join(suffix.removeprefix("pe") for suffix in _PE_SUFFIXES)),
-        "npu_clocks": Text("".join(f"pe{pe}: {_PE_CLOCK_HZ}\n" for pe in range(PE_COUNT["renegade"]))),
+        "npu_clocks": Text(f"{_PE_CLOCK_HZ}\n" * PE_COUNT["renegade"]),
         "pe_occupancy": Text("".join(f"{int(pe in held)}\n" for pe in range(PE_COUNT["renegade"]))),
         "npu_governor": Text(f"{card.governor}\n", READ_WRITE),
         "throttle_reason": line("0x0" if held else "0x1"),
+    }
+
+
+def _pe_files(hold: Hold | None) -> dict[str, Text]:
+    """Files of one PE that furiosa-smi 2026.4.0 reads while the PE is occupied; values are hexadecimal."""
+    seconds = hold.seconds if hold else 0
+    counters = {"CycleCount": CYCLES_A_SECOND * seconds, "TaskCycleCount": TASK_CYCLES_A_SECOND * seconds}
+    memory = {
+        "dram_capacity": _PE_DRAM_BYTES,
+        "dram_usage": _PE_DRAM_IN_USE_BYTES if hold else 0,
+        "shared_capacity": 0,
+        "shared_usage": 0,
+    }
+    return {
+        "metrics": Text("".join(f"{key}: 0x{value:x}\n" for key, value in counters.items())),
+        "alloc_status": Text("".join(f"{key}: 0x{value:x}\n" for key, value in memory.items())),
     }

@@ -7,8 +7,8 @@ import signal
 import time
 from collections.abc import Callable
 
+from furiosa_npu.simulator.changes import ChangeError
 from furiosa_npu.simulator.simulation import Simulation
-from furiosa_npu.simulator.state import ChangeError
 
 
 def live(simulation: Simulation, wait: Callable[[float], bool], clock: Callable[[], float]) -> None:

@@ -17,35 +17,9 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
 
-from furiosa_npu.hardware.reading import FAMILIES, Family
-
-
-class Card(NamedTuple):
-    """One card as the scenario wants it, nothing left open."""
-
-    family: Family
-    index: int  # type: ignore[assignment]  # the scenario's word; nobody looks for a place in the tuple
-    uuid: str
-    """empty: the driver's file is empty, as on early cards"""
-    serial: str
-    pci_bdf: str
-    numa_node: int
-    """-1 is none, as the kernel writes it"""
-    platform_type: str
-    temperature_celsius: float
-    power_watts: float
-
-    @property
-    def name(self) -> str:
-        """`npu0`: a name for people, which both families may use."""
-        return f"npu{self.index}"
-
-
-class ScenarioError(ValueError):
-    """The user's scenario says something that no card can be: `field: found ..., expected ...`."""
-
-    def __init__(self, field: str, found: str, expected: str) -> None:
-        super().__init__(f"{field}: found {found}, expected {expected}")
+from furiosa_npu.hardware.reading import FAMILIES
+from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError, say
+from furiosa_npu.simulator.card_defaults import fill
 
 
 class _Field(NamedTuple):
@@ -58,11 +32,8 @@ class _Field(NamedTuple):
         return ScenarioError(self.place, say(self.value), expected)
 
 
-MAX_INDEX = 255
 _BDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
-_DEFAULT_TEMPERATURE_CELSIUS: dict[Family, float] = {"warboy": 40.0, "renegade": 35.0}
-_DEFAULT_POWER_WATTS: dict[Family, float] = {"warboy": 1.37, "renegade": 38.0}
 
 
 def parse_scenario(text: str, source: str = "scenario", beside: Sequence[Card] = ()) -> tuple[Card, ...]:
@@ -85,19 +56,7 @@ def parse_scenario(text: str, source: str = "scenario", beside: Sequence[Card] =
     wishes = [_wishes(entry, f"{source}: cards[{position}]") for position, entry in enumerate(entries)]
     taken = list(beside)
     _refuse_twins(wishes, taken)
-    return _fill(wishes, taken)
-
-
-def say(value: object) -> str:
-    """A value as an error shows it: its kind, and itself where it is short."""
-    if value is None:
-        return "nothing"
-    if isinstance(value, bool):
-        return f"the truth value {str(value).lower()}"
-    kinds = {int: "the integer", float: "the number", str: "the text", list: "a list", dict: "a mapping"}
-    kind = kinds.get(type(value), f"a {type(value).__name__}")
-    shown = repr(value)
-    return f"{kind} {shown if len(shown) <= 60 else shown[:57] + '...'}"
+    return fill([{name: field.value for name, field in wish.items()} for wish in wishes], taken, source)
 
 
 def _wishes(entry: object, place: str) -> dict[str, _Field]:
@@ -204,46 +163,3 @@ def _refuse_twins(wishes: Iterable[dict[str, _Field]], taken: Iterable[Card]) ->
             if key in seen:
                 raise ScenarioError(field.place, say(field.value), f"another one than that of {seen[key]}")
             seen[key] = field.place
-
-
-def _fill(wishes: Sequence[dict[str, _Field]], taken: Sequence[Card]) -> tuple[Card, ...]:
-    """Defaults: the place in the list decides, what the scenario says elsewhere is stepped over."""
-    import uuid
-
-    name_space = uuid.uuid5(uuid.NAMESPACE_DNS, "furiosa-npu-simulator")
-    addresses = {card.pci_bdf for card in taken} | {str(w["pci_bdf"].value) for w in wishes if "pci_bdf" in w}
-    indexes = {(card.family, card.index) for card in taken}
-    indexes |= {(cast(Family, w["family"].value), cast(int, w["index"].value)) for w in wishes if "index" in w}
-    cards = []
-    for offset, wish in enumerate(wishes):
-        position = len(taken) + offset
-        said = {name: field.value for name, field in wish.items()}
-        family = cast(Family, said["family"])
-        if "index" not in said:
-            free = next((number for number in range(MAX_INDEX + 1) if (family, number) not in indexes), None)
-            if free is None:
-                raise ScenarioError(
-                    wish["family"].place, f"more than {MAX_INDEX + 1} cards", "indexes 0 to 255 in a family"
-                )
-            said["index"] = free
-            indexes.add((family, free))
-        if "pci_bdf" not in said:
-            said["pci_bdf"] = next(address for address in _addresses(position) if address not in addresses)
-            addresses.add(cast(str, said["pci_bdf"]))
-        text = str(uuid.uuid5(name_space, str(position)))
-        defaults = {
-            "uuid": text.upper() if family == "warboy" else text,
-            "serial": f"{'WBY' if family == 'warboy' else 'RNGD'}SIM{position:06}",
-            "numa_node": 0,
-            "platform_type": "FuriosaAI",
-            "temperature_celsius": _DEFAULT_TEMPERATURE_CELSIUS[family],
-            "power_watts": _DEFAULT_POWER_WATTS[family],
-        }
-        cards.append(Card(**(defaults | said)))  # type: ignore[arg-type]
-    return tuple(cards)
-
-
-def _addresses(position: int) -> Iterable[str]:
-    """PCI addresses from `0000:01:00.0` on: the one of this position first."""
-    for step in range(position, position + 2048):
-        yield f"{step // 255:04x}:{step % 255 + 1:02x}:00.0"

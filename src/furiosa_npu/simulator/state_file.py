@@ -3,7 +3,7 @@
 import json
 from typing import Any
 
-from furiosa_npu.simulator.scenario import Card
+from furiosa_npu.simulator.card import Card
 from furiosa_npu.simulator.state import CardState, Hold, State
 
 FORMAT = 1

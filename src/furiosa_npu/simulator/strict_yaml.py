@@ -7,7 +7,7 @@ import re
 
 import yaml
 
-from furiosa_npu.simulator.scenario import ScenarioError, say
+from furiosa_npu.simulator.card import ScenarioError, say
 
 
 class _Loader(yaml.SafeLoader):

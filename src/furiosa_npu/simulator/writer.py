@@ -4,10 +4,11 @@ What comes: files, then the links by which they are found, then device files. Wh
 are written beside and renamed, so that a reader sees the old text or the new one and never a half.
 """
 
+import contextlib
 import errno
 import os
 import stat
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from furiosa_npu.hardware.reading import Roots
 from furiosa_npu.simulator.nodes import Device, Folder, Link, Node, Text, Tree
@@ -16,15 +17,22 @@ DEVICE_MODE = 0o666
 _ORDER = (Folder, Text, Link, Device)
 
 
-def apply(before: Tree, after: Tree, roots: Roots, plain_files: bool) -> None:
-    """Make the tree `after` of what was written as `before`; what others put beside it is left alone."""
+def apply(before: Tree, after: Tree, roots: Roots, plain_files: bool, changed_by_others: Collection[str] = ()) -> None:
+    """Make the tree `after` of what was written as `before`; what others put beside it is left alone.
+
+    `changed_by_others`: paths that do not read as `before` has them any more and are written in any case.
+    """
     gone = [path for path in before if path not in after]
     for path in sorted(gone, key=lambda p: (-_rank(before[p]), p)):
-        _remove(place(path, roots))
+        if not isinstance(before[path], Folder):
+            _remove(place(path, roots))
     _prune(gone, after, roots)
-    come = [path for path, node in after.items() if before.get(path) != node]
+    come = [path for path, node in after.items() if before.get(path) != node or path in changed_by_others]
     for path in sorted(come, key=lambda p: (_rank(after[p]), p)):
-        _write(place(path, roots), after[path], roots, plain_files)
+        where = place(path, roots)
+        if path in before and path not in changed_by_others and not os.path.isdir(os.path.dirname(where)):
+            continue  # somebody took the whole folder away to see what happens: it stays away
+        _write(where, after[path], roots, plain_files)
 
 
 def refuse_strangers(before: Tree, after: Tree, roots: Roots) -> None:
@@ -58,26 +66,20 @@ def place(path: str, roots: Roots) -> str:
 
 
 def _remove(path: str) -> None:
-    try:
+    with contextlib.suppress(FileNotFoundError):  # somebody who plays with the tree was faster: it is gone, as wanted
         os.unlink(path)
-    except FileNotFoundError:
-        pass  # somebody who plays with the tree was faster: it is gone, as wanted
-    except IsADirectoryError:
-        os.rmdir(path)
 
 
 def _prune(gone: Iterable[str], after: Tree, roots: Roots) -> None:
     """Folders that have become empty go too, except those that `after` wants."""
-    wanted = {path for path, node in after.items() if isinstance(node, Folder)}
-    wanted |= {folder for path in after for folder in _folders(path)} | {"dev", "sys"}
+    wanted = {folder for path in after for folder in (path, *_folders(path))} | {"dev", "sys"}
     empty = {folder for path in gone for folder in _folders(path)} - wanted
     for folder in sorted(empty, key=lambda path: -path.count("/")):
         try:
             os.rmdir(place(folder, roots))
-        except FileNotFoundError:
-            continue
-        except OSError:
-            continue  # not empty: somebody else's file is in it
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ENOTEMPTY):  # ENOTEMPTY: somebody else's file is in it
+                raise
 
 
 def _folders(path: str) -> list[str]:

@@ -1,0 +1,63 @@
+"""What a scenario leaves open: the place of a card in the list decides, what others have said is stepped over."""
+
+import itertools
+import uuid
+from collections.abc import Iterator, Sequence
+from typing import cast
+
+from furiosa_npu.hardware.reading import Family
+from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError
+
+_DEFAULT_TEMPERATURE_CELSIUS: dict[Family, float] = {"warboy": 40.0, "renegade": 35.0}
+_DEFAULT_POWER_WATTS: dict[Family, float] = {"warboy": 1.37, "renegade": 38.0}
+
+
+def fill(wishes: Sequence[dict[str, object]], taken: Sequence[Card], source: str) -> tuple[Card, ...]:
+    """Cards of what a scenario says, `taken` before them. Raises `ScenarioError` where a family's indexes run out."""
+    uuids = {card.uuid.lower() for card in taken} | {str(w["uuid"]).lower() for w in wishes if "uuid" in w}
+    addresses = {card.pci_bdf for card in taken} | {str(w["pci_bdf"]) for w in wishes if "pci_bdf" in w}
+    indexes = {(card.family, card.index) for card in taken}
+    indexes |= {(cast(Family, w["family"]), cast(int, w["index"])) for w in wishes if "index" in w}
+    cards = []
+    for offset, wish in enumerate(wishes):
+        position = len(taken) + offset
+        said = dict(wish)
+        family = cast(Family, said["family"])
+        if "index" not in said:
+            free = next((number for number in range(MAX_INDEX + 1) if (family, number) not in indexes), None)
+            if free is None:
+                raise ScenarioError(
+                    f"{source}: cards[{offset}].family",
+                    f"more than {MAX_INDEX + 1} cards",
+                    "indexes 0 to 255 in a family",
+                )
+            said["index"] = free
+            indexes.add((family, free))
+        if "pci_bdf" not in said:
+            said["pci_bdf"] = next(address for address in _addresses(position) if address not in addresses)
+            addresses.add(cast(str, said["pci_bdf"]))
+        text = next(candidate for candidate in _uuids(position) if candidate not in uuids)
+        uuids.add(text)
+        defaults = {
+            "uuid": text.upper() if family == "warboy" else text,
+            "serial": f"{'WBY' if family == 'warboy' else 'RNGD'}SIM{position:06}",
+            "numa_node": 0,
+            "platform_type": "FuriosaAI",
+            "temperature_celsius": _DEFAULT_TEMPERATURE_CELSIUS[family],
+            "power_watts": _DEFAULT_POWER_WATTS[family],
+        }
+        cards.append(Card(**(defaults | said)))  # type: ignore[arg-type]
+    return tuple(cards)
+
+
+def _addresses(position: int) -> Iterator[str]:
+    """PCI addresses from `0000:01:00.0` on: the one of this position first."""
+    for step in range(position, position + 2048):
+        yield f"{step // 255:04x}:{step % 255 + 1:02x}:00.0"
+
+
+def _uuids(position: int) -> Iterator[str]:
+    """UUIDs that are the same each time: the one of this position first."""
+    name_space = uuid.uuid5(uuid.NAMESPACE_DNS, "furiosa-npu-simulator")
+    for attempt in itertools.count():
+        yield str(uuid.uuid5(name_space, f"{position}" if attempt == 0 else f"{position}/{attempt}"))
