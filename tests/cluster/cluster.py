@@ -55,15 +55,13 @@ class Cluster:
             self._write_kubectl()
             self.nodes = [self._node(name, number, len(names), authority) for number, name in enumerate(names)]
             self.run.record([host.holder for host in self._hosts])
-        with stage("containerd and images"):
+        with stage("containerd, kubelets and images"):
             archives = (images.pause_archive(), images.ubuntu_archive())
             with ThreadPoolExecutor() as pool:
                 list(pool.map(lambda node: self._start_containerd(node, archives), self.nodes))
         with stage("API server ready"):
             self.wait("the API server to be ready", lambda: self.kubectl("get", "--raw=/readyz") == "ok")
         with stage("nodes Ready"):
-            for node in self.nodes:
-                node.kubelet.start()
             self.wait("all nodes to be Ready", lambda: self.ready_nodes() == sorted(names), deadline_seconds=120)
             self.wait(
                 "the default service account", lambda: self.kubectl("get", "serviceaccount", "default", "-o", "name")
@@ -83,6 +81,7 @@ class Cluster:
 
     def _start_containerd(self, node: Node, archives: Sequence[Path]) -> None:
         node.containerd.start()
+        node.kubelet.start()  # which first spends five seconds looking for a docker (cadvisor's docker.RootDir)
         self.wait(f"containerd on {node.name}", lambda: node.run(["ctr", "version"]))
         for archive in archives:
             node.import_image(archive)
@@ -116,7 +115,7 @@ class Cluster:
         with ThreadPoolExecutor() as pool:
             list(pool.map(lambda node: node.import_image(archive), self.nodes))
 
-    def wait(self, what: str, look: Callable[[], T], deadline_seconds: float = 60) -> T:
+    def wait(self, what: str, look: Callable[[], T | None], deadline_seconds: float = 60) -> T:
         """The first true value of `look`, asked again and again.
 
         Raises NotInTime, with what was last seen or raised. A command that failed counts as "not yet".

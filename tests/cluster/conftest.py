@@ -7,6 +7,8 @@ import pytest
 from tests.cluster.cache import say
 from tests.cluster.cluster import Cluster
 from tests.cluster.evidence import collect
+from tests.cluster.product import Product, load_image
+from tests.cluster.workloads import Workloads
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -24,6 +26,28 @@ def cluster(request: pytest.FixtureRequest) -> Iterator[Cluster]:
         say("the cluster stays; python -m tests.cluster down ends it")
     else:
         cluster.close()
+
+
+@pytest.fixture(scope="session")
+def cluster_with_image(cluster: Cluster) -> Cluster:
+    """The cluster, the shipped image on each of its nodes."""
+    load_image(cluster)
+    return cluster
+
+
+@pytest.fixture(scope="session")
+def product(cluster_with_image: Cluster) -> Product:
+    """Simulated NPUs, and the product installed with the shipped overlay."""
+    return Product(cluster_with_image)
+
+
+@pytest.fixture
+def workloads(product: Product) -> Iterator[Workloads]:
+    """An empty namespace, all NPUs free; and the same again after the test."""
+    workloads = Workloads(product.cluster)
+    product.wait_until_offered()
+    yield workloads
+    workloads.clear()
 
 
 @pytest.hookimpl(wrapper=True)

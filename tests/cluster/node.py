@@ -45,7 +45,7 @@ class Node:
                 "--container-runtime=remote",
                 "--container-runtime-endpoint=unix:///run/containerd/containerd.sock",
                 f"--pod-infra-container-image={SANDBOX_IMAGE}",
-                "--v=3",
+                "--v=2",
             ],
             logs / f"{self.name}-kubelet.log",
         )

@@ -18,7 +18,6 @@ from tests.cluster import cgroups
 from tests.cluster.cache import cache_folder
 
 _KEPT_LOGS = 5
-_DATA = ("certificates", "run.json", "lock", "kubectl")
 
 
 class Run:
@@ -108,10 +107,8 @@ def end(folder: Path) -> None:
 def clear(folder: Path) -> None:
     """Removes all of a dead run but its logs."""
     cgroups.remove(cgroup_of(folder.name))
-    for name in _DATA:
-        place = folder / name
-        if place.is_dir():
-            shutil.rmtree(place)
-        else:
-            place.unlink(missing_ok=True)
-    shutil.rmtree(folder / "hosts", ignore_errors=True)
+    for place in folder.iterdir():
+        if place.is_dir() and place.name != "logs":
+            shutil.rmtree(place, ignore_errors=True)
+        elif place.is_file():
+            place.unlink()

@@ -1,0 +1,128 @@
+"""Nodes in operation: drivers are reloaded, agents upgraded, kubelets restarted, folders mounted badly."""
+
+import json
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from tests.cluster.pods import ALPHA, PLAIN, npu_pod
+from tests.cluster.product import Product
+from tests.cluster.workloads import Workloads
+
+NODE = "warboy-node01"
+FAMILY = "alpha.furiosa.ai/npu.family"
+TOOLS = "/var/lib/furiosa-npu"
+
+
+def agents(product: Product, name: str) -> dict[str, dict[str, Any]]:
+    """The pods of a DaemonSet by their node."""
+    items = product.cluster.get("pods", "--namespace=kube-system")["items"]
+    owned = [item for item in items if item["metadata"]["ownerReferences"][0]["name"] == name]
+    return {item["spec"]["nodeName"]: item for item in owned}
+
+
+def lives(pod: dict[str, Any]) -> tuple[str, int]:
+    """What stays the same as long as a pod and its container are left alone."""
+    return pod["metadata"]["uid"], pod["status"]["containerStatuses"][0]["restartCount"]
+
+
+@contextmanager
+def labels_seen(product: Product, node: str) -> Iterator[list[str | None]]:
+    """Every value that the family label of a node has, one after the other, as a watch tells them."""
+    seen: list[str | None] = []
+    path = product.cluster.run.logs / "labels-watched.json"
+    with path.open("w") as output:
+        watch = subprocess.Popen(
+            [str(product.cluster.run.folder / "kubectl"), "get", "node", node, "--watch", "--output=json"],
+            stdout=output,
+        )
+    try:
+        product.cluster.wait("the watch to begin", lambda: path.stat().st_size > 0)
+        yield seen
+    finally:
+        watch.terminate()
+        watch.wait()
+        seen.extend(each.get(FAMILY) for each in _labels_in(path.read_text()))
+
+
+def _labels_in(stream: str) -> Iterator[dict[str, str]]:
+    """The labels of each object in a stream of JSON objects; the last may be cut short."""
+    decoder = json.JSONDecoder()
+    while stream := stream.lstrip():
+        try:
+            found, end = decoder.raw_decode(stream)
+        except json.JSONDecodeError:
+            return
+        yield found["metadata"]["labels"]
+        stream = stream[end:]
+
+
+def test_a_driver_reload_leaves_label_and_plugin_pod_alone(workloads: Workloads, product: Product) -> None:
+    """Without the driver nothing is allocatable; label and plugin pod stay, and afterwards all is offered again."""
+    before = lives(agents(product, "furiosa-npu-plugin")[NODE])
+    simulation = product.simulations[NODE]
+    with labels_seen(product, NODE) as seen:
+        simulation.tell("driver", "unload")
+        product.wait_allocatable(NODE, ALPHA, 0)
+        simulation.tell("driver", "load")
+        product.wait_until_offered()
+    assert set(seen) == {"warboy"}
+    assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+    workloads.run(npu_pod("afterwards", {ALPHA: 2}, NODE))
+
+
+def test_a_labeller_upgrade_leaves_label_and_plugin_pod_alone(product: Product) -> None:
+    """`kubectl rollout restart`: each labeller stops and a new one starts; the nodes are not written to."""
+    before = lives(agents(product, "furiosa-npu-plugin")[NODE])
+    old = agents(product, "furiosa-npu-labeller")[NODE]["metadata"]["uid"]
+    with labels_seen(product, NODE) as seen:
+        product.cluster.kubectl("rollout", "restart", "--namespace=kube-system", "daemonset/furiosa-npu-labeller")
+        product.cluster.kubectl(
+            *("rollout", "status", "--namespace=kube-system", "daemonset/furiosa-npu-labeller", "--timeout=120s"),
+            deadline_seconds=130,
+        )
+    assert agents(product, "furiosa-npu-labeller")[NODE]["metadata"]["uid"] != old
+    assert set(seen) == {"warboy"}
+    assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+
+
+def test_the_plugin_comes_back_from_a_kubelet_restart(workloads: Workloads, product: Product) -> None:
+    """The plugin pod lives on and registers again; what a pod held it holds, and no one else gets it."""
+    workloads.run(npu_pod("holder", {ALPHA: 1}, NODE))
+    before = lives(agents(product, "furiosa-npu-plugin")[NODE])
+    node = product.cluster.node(NODE)
+    node.kubelet.restart()
+    sockets = node.path("/var/lib/kubelet/device-plugins")
+    product.cluster.wait("the plugin's sockets", lambda: len(list(sockets.glob("*.sock"))) >= 3)
+    workloads.run(npu_pod("next", {PLAIN: 1}, NODE))
+    assert sorted(workloads.npus("holder") + workloads.npus("next")) == ["npu0", "npu1"]
+    assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+
+
+def test_a_noexec_host_tools_folder_is_named_in_an_error(product: Product) -> None:
+    """furiosactl could not be run from there by any pod: the plugin says so, with the folder."""
+    node = product.cluster.node(NODE)
+    node.shell(f"mount -t tmpfs -o noexec tools {TOOLS}")
+    try:
+        restart_plugin(product)
+        said = product.cluster.wait("the plugin to name the folder", lambda: complaint(product), 90)
+        assert TOOLS in said
+    finally:
+        node.shell(f"umount --lazy {TOOLS}")
+        restart_plugin(product)
+    product.wait_until_offered()
+
+
+def restart_plugin(product: Product) -> None:
+    """Deletes the node's plugin pod; its DaemonSet makes another."""
+    name = agents(product, "furiosa-npu-plugin")[NODE]["metadata"]["name"]
+    product.cluster.kubectl("delete", "pod", "--namespace=kube-system", name)
+    product.cluster.wait("another plugin pod", lambda: NODE in agents(product, "furiosa-npu-plugin"))
+
+
+def complaint(product: Product) -> str | None:
+    """The line in which the plugin speaks of noexec."""
+    name = agents(product, "furiosa-npu-plugin")[NODE]["metadata"]["name"]
+    lines = product.cluster.kubectl("logs", "--namespace=kube-system", name).splitlines()
+    return next((line for line in lines if "noexec" in line), None)

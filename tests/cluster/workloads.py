@@ -1,0 +1,81 @@
+"""What a user does with pods: apply them, watch them, look into them, delete them."""
+
+import json
+from typing import Any
+
+from tests.cluster.cluster import Cluster
+from tests.cluster.commands import CommandFailed
+
+
+class Workloads:
+    """Pods and jobs of one test in the namespace default. `clear` ends with all NPUs free again."""
+
+    def __init__(self, cluster: Cluster) -> None:
+        self.cluster = cluster
+
+    def apply(self, *objects: dict[str, Any]) -> None:
+        """All objects in one call, so that pods come to the scheduler in one instant."""
+        bundle = {"apiVersion": "v1", "kind": "List", "items": list(objects)}
+        self.cluster.kubectl("apply", "--filename=-", stdin=json.dumps(bundle))
+
+    def run(self, *objects: dict[str, Any]) -> None:
+        """Applies pods and waits until each of them runs."""
+        self.apply(*objects)
+        for one in objects:
+            self.wait_for(one["metadata"]["name"], "Running")
+
+    def get(self, name: str) -> dict[str, Any]:
+        found: dict[str, Any] = self.cluster.get("pod", name)
+        return found
+
+    def phase(self, name: str) -> str:
+        return str(self.get(name)["status"]["phase"])
+
+    def wait_for(self, name: str, phase: str, deadline_seconds: float = 60) -> dict[str, Any]:
+        """The pod once it is in that phase; a pod that has failed instead is not waited for."""
+        seen = self.cluster.wait(
+            f"pod {name} to be {phase}",
+            lambda: self._settled(name, phase),
+            deadline_seconds,
+        )
+        assert seen["status"]["phase"] == phase, f"pod {name}: {json.dumps(seen['status'], indent=1)}"
+        return seen
+
+    def _settled(self, name: str, phase: str) -> dict[str, Any] | None:
+        found = self.get(name)
+        return found if found["status"]["phase"] in (phase, "Failed") else None
+
+    def wait_unschedulable(self, name: str) -> str:
+        """The scheduler's message for a pod it has found no node for."""
+        return self.cluster.wait(f"the scheduler to find no node for {name}", lambda: self._unschedulable(name), 30)
+
+    def _unschedulable(self, name: str) -> str | None:
+        status = self.get(name)["status"]
+        for condition in status.get("conditions", ()):
+            if condition["type"] == "PodScheduled" and condition.get("reason") == "Unschedulable":
+                return str(condition["message"])
+        return None
+
+    def exec(self, pod: str, *argv: str, container: str | None = None) -> str:
+        """Standard output of a command run in the pod's container."""
+        chosen = [f"--container={container}"] if container else []
+        return self.cluster.kubectl("exec", pod, *chosen, "--", *argv)
+
+    def log(self, pod: str, container: str | None = None) -> str:
+        chosen = [f"--container={container}"] if container else []
+        return self.cluster.kubectl("logs", pod, *chosen)
+
+    def npus(self, pod: str, container: str = "linux") -> list[str]:
+        """Which cards the container was told of at its start: the first line it printed, `npu0pe0-1` as npu0."""
+        first, _, _ = self.log(pod, container).partition("\n")
+        return [name.partition("pe")[0] for name in first.split(",") if name]
+
+    def delete(self, *names: str, wait: bool = True) -> None:
+        self.cluster.kubectl("delete", "pod", *names, f"--wait={str(wait).lower()}")
+
+    def clear(self) -> None:
+        """Deletes what the test made and waits until the API server has seen the last of it."""
+        try:
+            self.cluster.kubectl("delete", "jobs,pods", "--all", "--timeout=90s")
+        except CommandFailed as failure:
+            raise AssertionError(f"pods did not end: {failure}") from failure
