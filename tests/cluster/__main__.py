@@ -1,29 +1,43 @@
-"""A cluster by hand: `python -m tests.cluster up` starts one that stays, `down` ends all such, `list` names them."""
+"""A cluster by hand: `python -m tests.cluster up`.
+
+up             three nodes that stay; prints the kubectl to use
+up --product   and simulated NPUs on two of them, the shipped image and the shipped manifests
+list           the kubectl of each cluster that is up
+down           ends them all
+"""
 
 import sys
 
 from tests.cluster import runs
 from tests.cluster.cluster import Cluster
-
-_USAGE = "usage: python -m tests.cluster up|down|list"
+from tests.cluster.product import Product, load_image
 
 
 def main(argv: list[str]) -> int:
-    if argv == ["up"]:
-        cluster = Cluster(outlives_us=True)
-        print(cluster.run.folder / "kubectl")
-        return 0
-    if argv == ["down"]:
-        for folder in runs.living():
-            runs.end(folder)
-            print(f"ended {folder.name}")
-        return 0
-    if argv == ["list"]:
-        for folder in runs.living():
-            print(folder / "kubectl")
-        return 0
-    print(_USAGE, file=sys.stderr)
-    return 2
+    match argv:
+        case ["up"]:
+            _up()
+        case ["up", "--product"]:
+            cluster = _up()
+            load_image(cluster)
+            Product(cluster)
+        case ["list"]:
+            for folder in runs.living():
+                print(folder / "kubectl")
+        case ["down"]:
+            for folder in runs.living():
+                runs.end(folder)
+                print(f"ended {folder.name}")
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
+    return 0
+
+
+def _up() -> Cluster:
+    cluster = Cluster(outlives_us=True)
+    print(cluster.run.folder / "kubectl", flush=True)
+    return cluster
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """A made-up host: namespaces of its own, held by one process, and programs started inside them."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -38,6 +39,7 @@ class Host:
         self.name = name
         self.folder = folder
         folder.mkdir(parents=True)
+        self._first_process = -1
         lifeline, self._lifeline = os.pipe()
         namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid", "--fork", "--kill-child"]
         self._holder = subprocess.Popen(
@@ -54,6 +56,7 @@ class Host:
             self.close()
             raise RuntimeError(f"host {name} did not come up: {(folder / 'init.log').read_text()}")
         self.pid = child_of(self._holder)
+        self._first_process = os.pidfd_open(self.pid)
 
     @property
     def holder(self) -> int:
@@ -79,7 +82,12 @@ class Host:
     def close(self) -> None:
         """Ends all that runs inside; returns when the kernel has ended the last of it."""
         os.close(self._lifeline)
-        self._holder.kill()  # and with it, by --kill-child, the first process and all others
+        if self._first_process >= 0:
+            with contextlib.suppress(ProcessLookupError):
+                signal.pidfd_send_signal(self._first_process, signal.SIGKILL)  # it ends last (pid_namespaces(7))
+            os.close(self._first_process)
+        else:
+            self._holder.kill()
         self._holder.wait()
         if self._holder.stdout is not None:
             self._holder.stdout.close()
