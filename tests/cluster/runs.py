@@ -25,14 +25,15 @@ class Run:
 
     def __init__(self) -> None:
         runs_folder().mkdir(parents=True, exist_ok=True)
-        sweep()
         self.id = f"{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}"
         self.folder = runs_folder() / self.id
-        self.folder.mkdir()
         self.logs = self.folder / "logs"
-        self.logs.mkdir()
-        self.lock: IO[str] = (self.folder / "lock").open("w")
-        fcntl.flock(self.lock, fcntl.LOCK_EX)
+        with (cache_folder() / ".runs.lock").open("w") as beginning:  # a folder without its lock would look dead
+            fcntl.flock(beginning, fcntl.LOCK_EX)
+            sweep()
+            self.logs.mkdir(parents=True)
+            self.lock: IO[str] = (self.folder / "lock").open("w")
+            fcntl.flock(self.lock, fcntl.LOCK_EX)
 
     @property
     def cgroup(self) -> str:
