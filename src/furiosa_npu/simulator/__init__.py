@@ -13,12 +13,13 @@ from furiosa_npu.simulator.card import Card, ScenarioError
 from furiosa_npu.simulator.changes import ChangeError
 from furiosa_npu.simulator.run import live
 from furiosa_npu.simulator.scenario import parse_scenario
-from furiosa_npu.simulator.simulation import Simulation, WrongRootError
+from furiosa_npu.simulator.simulation import NoSimulationError, Simulation, WrongRootError
 from furiosa_npu.simulator.state import UnknownNpuError
 
 __all__ = [
     "Card",
     "ChangeError",
+    "NoSimulationError",
     "ScenarioError",
     "Simulation",
     "UnknownNpuError",

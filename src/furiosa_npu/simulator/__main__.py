@@ -9,7 +9,7 @@ from furiosa_npu.hardware.reading import FAMILIES
 from furiosa_npu.simulator.card import ScenarioError
 from furiosa_npu.simulator.changes import ChangeError
 from furiosa_npu.simulator.scenario import parse_scenario
-from furiosa_npu.simulator.simulation import Simulation, WrongRootError
+from furiosa_npu.simulator.simulation import NoSimulationError, Simulation, WrongRootError
 from furiosa_npu.simulator.state import FAULTS, CardState, State, UnknownNpuError, find
 from furiosa_npu.simulator.state_file import StateFileError
 
@@ -21,7 +21,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _COMMANDS[options.command](options)
-    except (ScenarioError, UnknownNpuError, WrongRootError) as error:
+    except (ScenarioError, UnknownNpuError, NoSimulationError, WrongRootError) as error:
         return _complain(error, 2)
     except (ChangeError, StateFileError) as error:
         return _complain(error, 1)
@@ -171,6 +171,8 @@ def _read(path: str) -> str:
             return file.read()
     except UnicodeDecodeError as error:
         raise ScenarioError(path, f"a byte that is no UTF-8 at {error.start}", "YAML text") from error
+    except OSError as error:
+        raise ScenarioError(path, error.strerror or "nothing to read", "YAML text") from error
 
 
 def _show_one(options: argparse.Namespace, now: State) -> None:

@@ -12,10 +12,13 @@ from collections.abc import Callable, Iterator, Sequence
 from furiosa_npu.hardware.reading import FAMILIES, Family, Roots
 from furiosa_npu.simulator import changes, controls, majors, state_file, writer
 from furiosa_npu.simulator.card import Card
-from furiosa_npu.simulator.changes import ChangeError
 from furiosa_npu.simulator.nodes import Tree
 from furiosa_npu.simulator.state import CardState, Fault, State
 from furiosa_npu.simulator.tree import render
+
+
+class NoSimulationError(LookupError):
+    """The user named a folder in which no simulation was made."""
 
 
 class WrongRootError(ValueError):
@@ -25,8 +28,9 @@ class WrongRootError(ValueError):
 class Simulation:
     """Simulated NPUs in a folder. An NPU is named by UUID, PCI address or a name that is unique (`npu0`).
 
-    Methods raise `UnknownNpuError` for an NPU that is not there, `ChangeError` for what a machine would not let
-    happen, `WrongRootError` for the machine's own /dev and /sys, `OSError` where the folder cannot be written.
+    Methods raise `NoSimulationError` and `UnknownNpuError` for what is not there, `ChangeError` for what a machine
+    would not let happen, `WrongRootError` for the machine's own /dev and /sys, `OSError` where the folder
+    cannot be written.
     """
 
     def __init__(self, folder: str, devfs_root: str | None = None, sysfs_root: str | None = None) -> None:
@@ -162,7 +166,7 @@ def _drop_old(folder: str, roots: Roots) -> Tree:
     """What is written of an earlier simulation here: it stays where the roots are the same, else it goes."""
     try:
         old, (devfs, sysfs) = _load(folder)
-    except ChangeError:
+    except NoSimulationError:
         return {}
     tree, old_roots = render(old), _roots(os.path.join(folder, devfs), os.path.join(folder, sysfs))
     if old_roots == roots:
@@ -177,7 +181,7 @@ def _load(folder: str) -> tuple[State, tuple[str, str]]:
         with open(path, encoding="utf-8") as file:
             text = file.read()
     except FileNotFoundError:
-        raise ChangeError(f"{path}: not there; make the simulation with create first") from None
+        raise NoSimulationError(f"{path}: not there; make the simulation with create first") from None
     return state_file.from_json(text, path)
 
 

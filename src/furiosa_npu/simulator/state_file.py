@@ -35,7 +35,7 @@ def from_json(text: str, path: str) -> tuple[State, tuple[str, str]]:
         document = json.loads(text)
         if document["format"] != FORMAT:
             raise StateFileError(
-                f"{path}: found format {document['format']}, expected {FORMAT}: make the simulation anew"
+                f"{path}: found format {document['format']}, expected {FORMAT}: remove the folder and create anew"
             )
         state = State(
             cards=tuple(_card(entry) for entry in document["cards"]),
@@ -48,7 +48,9 @@ def from_json(text: str, path: str) -> tuple[State, tuple[str, str]]:
     except (ValueError, KeyError, TypeError, IndexError) as error:
         if isinstance(error, StateFileError):
             raise
-        raise StateFileError(f"{path}: found {error!r}, expected the state of a simulation: make it anew") from error
+        raise StateFileError(
+            f"{path}: found {error!r}, expected the state of a simulation: remove the folder and create anew"
+        ) from error
 
 
 def _card(entry: dict[str, Any]) -> CardState:

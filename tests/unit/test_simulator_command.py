@@ -1,0 +1,172 @@
+"""The command `furiosa-npu-simulator` as a user runs it."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from furiosa_npu import __version__
+from furiosa_npu.simulator import Simulation, parse_scenario
+from furiosa_npu.simulator.__main__ import main
+
+SAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
+
+
+@pytest.fixture
+def scenario(tmp_path: Path) -> str:
+    path = tmp_path / "scenario.yaml"
+    path.write_text("cards: [{family: warboy}, {family: renegade}]")
+    return str(path)
+
+
+@pytest.fixture
+def sim(tmp_path: Path, scenario: str) -> str:
+    assert main(["create", f"{tmp_path}/sim", scenario, "--plain-files"]) == 0
+    return f"{tmp_path}/sim"
+
+
+def _exit_code(*arguments: str) -> int:
+    try:
+        return main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+@pytest.mark.parametrize("sample", sorted(path.name for path in SAMPLES.iterdir()))
+def test_each_sample_is_a_scenario(sample: str, tmp_path: Path) -> None:
+    """examples/scenarios holds samples and nothing else, and each of them works."""
+    assert main(["create", str(tmp_path), str(SAMPLES / sample), "--plain-files"]) == 0
+
+
+def test_each_command_says_what_has_become_of_the_card(sim: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """One line: name, family, UUID, address, state."""
+    uuid = Simulation.open(sim).state().cards[1].card.uuid
+    capsys.readouterr()
+    commands = {
+        "fail": "fault not-alive",
+        "recover": "idle",
+        "occupy": "in use pe0-3, in use pe4-7",
+        "release": "idle",
+        "remove": "removed",
+        "add": "idle",
+    }
+    for command, state in commands.items():
+        assert main([command, sim, uuid]) == 0
+        assert capsys.readouterr().out == f"npu0 renegade {uuid} 0000:02:00.0: {state}\n"
+    assert main(["occupy", sim, uuid, "0-1", "7"]) == 0
+    assert main(["release", sim, uuid, "7"]) == 0
+    assert capsys.readouterr().out.splitlines()[1].endswith(": in use pe0-1")
+
+
+def test_the_driver_can_be_unloaded_and_loaded(sim: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """Both families' or one's."""
+    capsys.readouterr()
+    assert main(["driver", sim, "unload", "--family", "renegade"]) == 0
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == ["idle", "driver unloaded"]
+    assert sorted(os.listdir(f"{sim}/sys/bus/pci/devices")) == ["0000:01:00.0", "0000:02:00.0"]
+    assert not os.path.exists(f"{sim}/dev/rngd")
+    assert main(["driver", sim, "load"]) == 0
+    assert os.path.exists(f"{sim}/dev/rngd/npu0pe0")
+
+
+def test_new_cards_are_added_from_a_scenario(sim: str, scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """They count on from those that are there."""
+    capsys.readouterr()
+    assert main(["add", sim, "--scenario", scenario]) == 0
+    assert [line.split(" ")[:2] for line in capsys.readouterr().out.splitlines()] == [
+        ["npu1", "warboy"],
+        ["npu1", "renegade"],
+    ]
+    assert os.path.exists(f"{sim}/dev/npu1pe0-1")
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_roots_are_taken_before_and_after_the_subcommand(tmp_path: Path, scenario: str, before: bool) -> None:
+    """Both places mean the same."""
+    roots = ["--devfs-root", f"{tmp_path}/d", "--sysfs-root", f"{tmp_path}/s"]
+    command = ["create", f"{tmp_path}/sim", scenario, "--plain-files"]
+    assert main([*roots, *command] if before else [*command, *roots]) == 0
+    assert (os.path.exists(f"{tmp_path}/d/npu0"), os.path.exists(f"{tmp_path}/s/class")) == (True, True)
+    assert not os.path.exists(f"{tmp_path}/sim/dev")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "code", "message"),
+    [
+        (["fail", "SIM", "npu0"], 2, "NPU: found 'npu0', which 2 cards are called"),
+        (["fail", "SIM", "npu9"], 2, "NPU: found 'npu9', expected the UUID"),
+        (["occupy", "SIM", "0000:01:00.0", "5"], 2, "PE: found '5', expected one of pe0, pe1, pe0-1 (warboy)"),
+        (["fail", "SIM", "0000:01:00.0", "lost"], 2, "invalid choice: 'lost'"),
+        (["fail", "SIM"], 2, "the following arguments are required: NPU"),
+        (["add", "SIM"], 2, "one of the arguments NPU --scenario is required"),
+        ([], 2, "the following arguments are required: COMMAND"),
+        (["create", "SIM", "/nowhere.yaml"], 2, "/nowhere.yaml: found No such file or directory, expected YAML text"),
+        (["fail", "/nowhere", "npu0"], 2, "/nowhere/state.json: not there; make the simulation with create first"),
+        (["create", "SIM/state.json", "SCENARIO"], 1, "state.json: File exists"),
+        (["create", "SIM", "SCENARIO", "--devfs-root", "/dev"], 2, "/dev: is the machine's own /dev"),
+        (["create", "SIM", "BROKEN"], 2, "cards[0].family: found the text 'npu', expected one of warboy, renegade"),
+        (["create", "SIM", "BINARY"], 2, "found a byte that is no UTF-8 at 0, expected YAML text"),
+    ],
+)
+def test_a_mistake_is_one_line_and_an_exit_code(
+    sim: str, scenario: str, capsys: pytest.CaptureFixture[str], arguments: list[str], code: int, message: str
+) -> None:
+    """2 for wrong use, 1 for a failure at work; never a traceback."""
+    Path(f"{sim}/broken.yaml").write_text("cards: [{family: npu}]")
+    Path(f"{sim}/binary.yaml").write_bytes(b"\xff\x00")
+    places = {"SIM": sim, "SCENARIO": scenario, "BROKEN": f"{sim}/broken.yaml", "BINARY": f"{sim}/binary.yaml"}
+    capsys.readouterr()
+    assert _exit_code(*(places.get(word, word.replace("SIM/", f"{sim}/")) for word in arguments)) == code
+    written = capsys.readouterr()
+    assert message in written.err
+    assert written.out == ""
+
+
+def test_help_and_version_are_told(capsys: pytest.CaptureFixture[str]) -> None:
+    """Everywhere, with exit code 0."""
+    assert _exit_code("--version") == 0
+    assert capsys.readouterr().out == f"furiosa-npu-simulator {__version__}\n"
+    for command in ("create", "run", "fail", "recover", "remove", "add", "occupy", "release", "driver"):
+        assert _exit_code(command, "--help") == 0
+        assert capsys.readouterr().out.startswith(f"usage: furiosa-npu-simulator {command} ")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_run_ends_when_told_with_exit_code_0(sim: str, number: signal.Signals) -> None:
+    """It says that it runs, lets nobody else run, and leaves at once."""
+    command = [sys.executable, "-m", "furiosa_npu.simulator", "run", sim]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        assert run.stdout.readline() == f"{sim}: running until SIGTERM or Ctrl-C\n"
+        assert main(["run", sim]) == 1
+        run.send_signal(number)
+        assert run.wait(timeout=30) == 0
+
+
+def test_a_live_run_takes_up_cards_that_commands_bring(sim: str, scenario: str) -> None:
+    """A card added while it runs gets a heartbeat, and the counters of a card occupied meanwhile move."""
+    heartbeat = Path(sim, "sys/class/npu_mgmt/npu1_mgmt/heartbeat")
+    command = [sys.executable, "-m", "furiosa_npu.simulator", "run", sim]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        assert main(["occupy", sim, "0000:01:00.0"]) == 0
+        assert main(["add", sim, "--scenario", scenario]) == 0
+        _wait_for(lambda: heartbeat.read_text() not in ("0\n", ""))
+        run.terminate()
+        assert run.wait(timeout=30) == 0
+    state = Simulation.open(sim).state()
+    assert state.cards[0].holds[0].seconds > 0
+    assert [card.card for card in state.cards][:2] == list(parse_scenario(Path(scenario).read_text()))
+
+
+def _wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
+    deadline = time.monotonic() + seconds
+    while not holds():
+        assert time.monotonic() < deadline, f"did not hold within {seconds} s"
+        time.sleep(0.02)
