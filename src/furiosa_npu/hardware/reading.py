@@ -12,7 +12,7 @@ Family = Literal["warboy", "renegade"]
 FAMILIES: tuple[Family, ...] = ("warboy", "renegade")
 
 DeviceKind = Literal["card", "pe", "fusion", "management", "channel", "bar", "dma", "p2pmem", "other"]
-"""card: all PEs, each on its own (Warboy's npu{i}); pe: one PE; fusion: several PEs as one. Only these three compute."""
+"""card: all PEs, each on its own (Warboy's npu{i}); pe: one PE; fusion: several PEs as one. Only these compute."""
 
 COMPUTE_KINDS: tuple[DeviceKind, ...] = ("card", "pe", "fusion")
 
@@ -53,13 +53,16 @@ class DeviceFile(NamedTuple):
         return self.path.rpartition("/")[2]
 
 
+SensorKind = Literal["temp", "power", "curr", "in"]
+
+
 class Sensor(NamedTuple):
     """One hwmon channel, value in the kernel's own unit (Documentation/hwmon/sysfs-interface), unrounded.
 
     temp: millidegrees Celsius; power: microwatts; curr: milliamperes; in: millivolts.
     """
 
-    kind: Literal["temp", "power", "curr", "in"]
+    kind: SensorKind
     number: int
     label: str
     """the label file's text; where there is none, the number"""
@@ -69,7 +72,7 @@ class Sensor(NamedTuple):
 
 
 class PerfRegs(NamedTuple):
-    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy). `cycles` is None where it is closed (EACCES: PE unused)."""
+    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy). `cycles` is None where it is closed: the PE is unused."""
 
     device: str
     """the file's device name, e.g. `npu0pe0-1`"""
@@ -96,7 +99,7 @@ class Reading(NamedTuple):
     """Facts of one card, each a value or None where the driver does not say it; what is broken stands in `problems`."""
 
     family: Family
-    index: int | None
+    index: int | None  # type: ignore[assignment]  # hides tuple.index, which nobody asks a reading for
     """the number in the driver's names; None for a PCI device that no driver has taken"""
     management: bool
     """the management folder is there"""
@@ -130,8 +133,8 @@ class Reading(NamedTuple):
     """Renegade: `npu_governor`"""
     throttle_reasons: int | None = None
     """Renegade: the bits of `throttle_reason`"""
-    pe_ids: tuple[int, ...] | None = None
-    """Renegade: `cur_pe_ids`"""
+    pe_ids: tuple[str, ...] | None = None
+    """Renegade: `cur_pe_ids`, PEs and groups of them as the file says them"""
     pe_occupancy: tuple[bool, ...] | None = None
     """Renegade: a flag a PE, True is occupied"""
     perf_regs: tuple[PerfRegs, ...] = ()

@@ -1,0 +1,63 @@
+"""`/sys/bus/pci/devices/<bdf>/`: which NPUs the bus has, their NUMA node and link (Documentation/ABI sysfs-bus-pci)."""
+
+from typing import NamedTuple
+
+from furiosa_npu.hardware import parsers
+from furiosa_npu.hardware.driver_file import FileProblem, list_names, read_text
+from furiosa_npu.hardware.facts import Facts
+from furiosa_npu.hardware.reading import Family, PciLink, Problem
+
+DEVICES = "bus/pci/devices"
+VENDOR = "0x1ed2"
+CLASS_PREFIX = "0x1200"
+"""processing accelerator, any programming interface"""
+_FAMILY_BY_DEVICE: dict[str, Family] = {"0x0000": "warboy", "0x0001": "renegade"}
+
+
+class PciNpu(NamedTuple):
+    """A PCI device of the vendor and class."""
+
+    bdf: str
+    family: Family | None
+    """None: a device id that is neither family's"""
+    device_id: str
+
+
+def list_npus(sysfs: str, problems: list[Problem]) -> tuple[PciNpu, ...]:
+    """The NPUs on the bus by address. A device whose ids cannot be read is not taken for one."""
+    found = []
+    try:
+        names = list_names(f"{sysfs}/{DEVICES}")
+    except FileProblem as problem:
+        problems.append(problem.problem)
+        return ()
+    for name in names:
+        folder = f"{sysfs}/{DEVICES}/{name}"
+        if _text(f"{folder}/vendor") == VENDOR and _text(f"{folder}/class").startswith(CLASS_PREFIX):
+            device = _text(f"{folder}/device")
+            found.append(PciNpu(name, _FAMILY_BY_DEVICE.get(device), device))
+    return tuple(found)
+
+
+def read_numa_node(sysfs: str, bdf: str, problems: list[Problem]) -> int | None:
+    """The device's NUMA node; None where there is none."""
+    return Facts(f"{sysfs}/{DEVICES}/{bdf}", problems).optional("numa_node", parsers.parse_numa_node)
+
+
+def read_link(sysfs: str, bdf: str, problems: list[Problem]) -> PciLink | None:
+    """Width and speed, now and at most; None where the kernel shows none of them."""
+    facts = Facts(f"{sysfs}/{DEVICES}/{bdf}", problems)
+    link = PciLink(
+        width=facts.optional("current_link_width", parsers.parse_int),
+        max_width=facts.optional("max_link_width", parsers.parse_int),
+        speed_gts=facts.optional("current_link_speed", parsers.parse_link_speed),
+        max_speed_gts=facts.optional("max_link_speed", parsers.parse_link_speed),
+    )
+    return None if link == PciLink(None, None, None, None) else link
+
+
+def _text(path: str) -> str:
+    try:
+        return (read_text(path) or "").lower()
+    except (FileProblem, PermissionError):
+        return ""

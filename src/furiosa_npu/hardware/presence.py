@@ -1,0 +1,49 @@
+"""Whether anything of an NPU is on the host, cheaply: what the labels say and when they go."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
+from furiosa_npu.hardware.bus_pci import list_npus
+from furiosa_npu.hardware.devfs import list_device_files
+from furiosa_npu.hardware.driver_file import FileProblem
+from furiosa_npu.hardware.reading import FAMILIES, Family, Problem, Roots
+
+
+class Presence(NamedTuple):
+    """What is there of NPUs, by any sign: device file, management folder, PCI device."""
+
+    families: tuple[Family, ...]
+    """Warboy before Renegade"""
+    unknown_devices: tuple[str, ...]
+    """PCI addresses of the vendor's devices whose family is not known"""
+    problems: tuple[Problem, ...]
+    """what could not be looked at: with these, "nothing found" is not "nothing there\""""
+
+    @property
+    def anything(self) -> bool:
+        return bool(self.families or self.unknown_devices)
+
+
+def look(roots: Roots) -> Presence:
+    """One look. Raises nothing; what could not be listed stands in `problems`."""
+    problems: list[Problem] = []
+    found: set[Family] = set()
+    indices = {"warboy": class_npu_mgmt.management_indices, "renegade": class_rngd_mgmt.management_indices}
+    for family in FAMILIES:
+        try:
+            managed = indices[family](roots.sysfs)
+        except FileProblem as problem:
+            problems.append(problem.problem)
+            managed = ()
+        if managed or list_device_files(roots.devfs, family, problems):
+            found.add(family)
+    npus = list_npus(roots.sysfs, problems)
+    found |= {npu.family for npu in npus if npu.family is not None}
+    families = tuple(family for family in FAMILIES if family in found)
+    return Presence(families, tuple(npu.bdf for npu in npus if npu.family is None), tuple(problems))
+
+
+def primary_family(families: Sequence[Family]) -> Family | None:
+    """The family that the node is labelled with and offers: warboy before renegade; None where there is none."""
+    return next((family for family in FAMILIES if family in families), None)
