@@ -165,6 +165,20 @@ def test_a_live_run_takes_up_cards_that_commands_bring(sim: str, scenario: str) 
     assert [card.card for card in state.cards][:2] == list(parse_scenario(Path(scenario).read_text()))
 
 
+def test_a_live_run_shows_what_was_written_as_the_driver_does(sim: str) -> None:
+    """As soon as the file is closed, not a second later: whoever sets a mode reads it back at once."""
+    mode = Path(sim, "sys/class/npu_mgmt/npu0_mgmt/performance_mode")
+    command = [sys.executable, "-m", "furiosa_npu.simulator", "run", sim]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as run:
+        assert run.stdout is not None
+        run.stdout.readline()
+        for written, shown in (("1", "1 (HALF)\n"), ("3\n", "3 (NORMAL 2)\n"), ("0", "0 (LOW)\n")):
+            mode.write_text(written)
+            _wait_for(lambda shown=shown: mode.read_text() == shown)  # type: ignore[misc]
+        run.terminate()
+        assert run.wait(timeout=30) == 0
+
+
 def _wait_for(holds: Callable[[], bool], seconds: float = 30) -> None:
     deadline = time.monotonic() + seconds
     while not holds():

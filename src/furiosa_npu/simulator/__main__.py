@@ -48,9 +48,7 @@ def _create(options: argparse.Namespace) -> None:
 def _run(options: argparse.Namespace) -> None:
     from furiosa_npu.simulator.run import run
 
-    simulation = _open(options)
-    print(f"{options.dir}: running until SIGTERM or Ctrl-C", flush=True)
-    run(simulation)
+    run(_open(options), lambda: print(f"{options.dir}: running until SIGTERM or Ctrl-C", flush=True))
 
 
 def _fail(options: argparse.Namespace) -> None:
