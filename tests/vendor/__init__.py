@@ -1,0 +1,1 @@
+"""Tests against the vendor's own software; they need root, and PyPI once."""
