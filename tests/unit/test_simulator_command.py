@@ -132,6 +132,8 @@ def test_help_and_version_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     assert _exit_code("--version") == 0
     assert capsys.readouterr().out == f"furiosa-npu-simulator {__version__}\n"
     for command in ("create", "run", "fail", "recover", "remove", "add", "occupy", "release", "driver"):
+        assert _exit_code(command, "--version") == 0
+        assert capsys.readouterr().out == f"furiosa-npu-simulator {__version__}\n"
         assert _exit_code(command, "--help") == 0
         assert capsys.readouterr().out.startswith(f"usage: furiosa-npu-simulator {command} ")
 

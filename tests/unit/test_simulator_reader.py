@@ -1,5 +1,6 @@
 """The real reader reads what the simulator writes: two rooms that share no format agree on every fact."""
 
+import contextlib
 import tempfile
 from collections.abc import Callable
 
@@ -8,6 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from furiosa_npu.hardware.cards import read_cards
+from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.reading import FAMILIES, Family, Reading
 from furiosa_npu.simulator import Card, Simulation, parse_scenario
@@ -115,3 +117,19 @@ def test_cards_and_drivers_that_go_are_seen_to_go(
     simulation.add("0000:01:00.0")
     simulation.load_driver()
     assert [r.problems for r in read_cards(simulation.roots)] == [(), ()]
+
+
+def test_devices_that_come_and_go_are_seen_at_once(simulation: Simulation) -> None:
+    """As devtmpfs shows them; time that goes on and a card that fails are no news of devices."""
+    steps: tuple[tuple[Callable[[], object], bool], ...] = (
+        (lambda: simulation.remove("0000:02:00.0"), True),
+        (lambda: simulation.advance(1), False),
+        (lambda: simulation.add("0000:02:00.0"), True),
+        (lambda: simulation.fail("0000:02:00.0"), False),
+        (simulation.unload_driver, True),
+        (simulation.load_driver, True),
+    )
+    with contextlib.closing(DeviceWatch(simulation.roots)) as watch:
+        for change, news in steps:
+            change()
+            assert (watch.drain(), watch.drain()) == (news, False)

@@ -103,20 +103,20 @@ _COMMANDS = {
 
 
 def _parser() -> argparse.ArgumentParser:
-    roots = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    roots.add_argument("--devfs-root", metavar="FOLDER", help="in place of DIR/dev; never /dev itself")
-    roots.add_argument("--sysfs-root", metavar="FOLDER", help="in place of DIR/sys; never /sys itself")
+    everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    everywhere.add_argument("--version", action="version", version=f"furiosa-npu-simulator {__version__}")
+    everywhere.add_argument("--devfs-root", metavar="FOLDER", help="in place of DIR/dev; never /dev itself")
+    everywhere.add_argument("--sysfs-root", metavar="FOLDER", help="in place of DIR/sys; never /sys itself")
     parser = argparse.ArgumentParser(
         prog="furiosa-npu-simulator",
         description="Simulated NPUs: writes what the drivers show (DIR/dev, DIR/sys) and changes it while it lives.",
-        parents=[roots],
+        parents=[everywhere],
         allow_abbrev=False,
     )
-    parser.add_argument("--version", action="version", version=f"furiosa-npu-simulator {__version__}")
     commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
 
     def command(name: str, text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text, parents=[roots], allow_abbrev=False)
+        made = commands.add_parser(name, help=text, description=text, parents=[everywhere], allow_abbrev=False)
         made.add_argument("dir", metavar="DIR", help="the simulation's folder")
         return made
 
