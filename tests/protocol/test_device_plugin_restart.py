@@ -1,0 +1,73 @@
+"""A plugin that comes back, by an upgrade or after a crash, neither forgets who holds a card nor robs a pod."""
+
+import pytest
+
+from furiosa_npu.demo.node import Node
+from tests.protocol.plugin_node import (
+    ALPHA,
+    HEALTHY,
+    PLAIN,
+    RESOURCES,
+    SECONDS,
+    UNHEALTHY,
+    card_id,
+    cards,
+    plugin_node,
+    pod,
+    refusal,
+    until,
+    until_health,
+)
+
+
+async def _restart(node: Node, how: str) -> None:
+    assert node.plugin is not None
+    await (node.plugin.stop() if how == "SIGTERM" else node.plugin.kill())
+    for resource in RESOURCES:
+        await node.until_allocatable(resource, 0, SECONDS)
+    await node.start_plugin()
+    await until(
+        node,
+        lambda: all(len(node.kubelet.journal.of("Register", resource)) == 2 for resource in RESOURCES),
+        "both names are registered again",
+    )
+
+
+@pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
+async def test_a_restart_keeps_who_holds_what(folder: str, how: str) -> None:
+    """What a pod holds stays its own under its name, and closed under the other, until it ends."""
+    async with plugin_node(folder, cards("warboy", "warboy")) as node:
+        holder = pod("holder", {ALPHA: 2})
+        assert (await node.kubelet.run(holder)).phase == "Running"
+        await _restart(node, how)
+        await until_health(node, ALPHA, HEALTHY, HEALTHY, seconds=SECONDS)
+        await until_health(node, PLAIN, UNHEALTHY, UNHEALTHY, seconds=SECONDS)
+        assert f"in use under the name {ALPHA}" in await refusal(node, PLAIN, card_id(1))
+        assert (await node.kubelet.start_container(holder, holder.containers[0])).phase == "Running"
+        node.kubelet.end(holder)
+        await until_health(node, PLAIN, HEALTHY, HEALTHY)
+
+
+async def test_a_restart_keeps_what_an_init_container_holds(folder: str) -> None:
+    """Pod-resources does not show it, the checkpoint does."""
+    async with plugin_node(folder, cards("warboy")) as node:
+        alone = pod("alone", {}, init=({PLAIN: 1},))
+        assert (await node.kubelet.run(alone)).phase == "Running"
+        await _restart(node, "SIGTERM")
+        await until_health(node, PLAIN, HEALTHY, seconds=SECONDS)
+        await until_health(node, ALPHA, UNHEALTHY, seconds=SECONDS)
+        node.kubelet.end(alone)
+        await until_health(node, ALPHA, HEALTHY)
+
+
+async def test_a_restarted_kubelet_keeps_its_pods_cards(folder: str) -> None:
+    """Its books come from the checkpoint: allocatable is back, the pod holds on, the other name stays closed."""
+    async with plugin_node(folder, cards("warboy", "warboy")) as node:
+        holder = pod("holder", {ALPHA: 1})
+        assert (await node.kubelet.run(holder)).phase == "Running"
+        await node.kubelet.restart()
+        await node.until_allocatable(ALPHA, 2, SECONDS)
+        await node.until_allocatable(PLAIN, 1, SECONDS)
+        assert (await node.kubelet.run(pod("second", {ALPHA: 1}))).phase == "Running"
+        await node.until_allocatable(PLAIN, 0, SECONDS)
+        assert len({call.request for call in node.kubelet.journal.of("Allocate")}) == 2
