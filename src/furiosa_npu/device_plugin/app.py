@@ -133,7 +133,7 @@ class App:
             now = (unit.verdict.state, unit.verdict.reason)
             if self._said.get(unit.id) != now:
                 self._said[unit.id] = now
-                say = self._log.info if now[0] in ("idle", "allocated", "disabled") else self._log.warning
+                say = self._log.info if now[0] in ("idle", "allocated", "disabled", "starting") else self._log.warning
                 say("card", npu=unit.card.name, uuid=unit.id, state=now[0], reason=now[1] or None)
 
     def _answered(self, call: str, resource: str, reason: str | None) -> None:
