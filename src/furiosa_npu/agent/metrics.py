@@ -1,4 +1,4 @@
-"""Prometheus' text exposition format 0.0.4 (prometheus.io/docs/instrumenting/exposition_formats). Values in, text out."""
+"""Prometheus' text exposition format 0.0.4 (prometheus.io, exposition_formats). Values in, text out."""
 
 from collections.abc import Mapping
 from typing import Literal, NamedTuple

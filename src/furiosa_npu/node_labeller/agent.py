@@ -1,0 +1,202 @@
+"""The labeller's process: wires looks, labels, the API server's child and the probes, and keeps time."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from typing import NamedTuple, Protocol
+
+from furiosa_npu.agent.address import Address
+from furiosa_npu.agent.http import METRICS, TEXT, Listener
+from furiosa_npu.agent.log import Log
+from furiosa_npu.cluster.api import Access, Answer, ApiRequest
+from furiosa_npu.cluster.child import Call
+from furiosa_npu.node_labeller import pages
+from furiosa_npu.node_labeller.label_keeper import LabelKeeper
+from furiosa_npu.node_labeller.labels import Sight
+from furiosa_npu.node_labeller.loop import Loop
+from furiosa_npu.node_labeller.news import news
+from furiosa_npu.node_labeller.rescan import POLL_SECONDS, Rescan, after_event, after_look
+
+
+class Watch(Protocol):
+    """Tells that a device file came or went, as `hardware.hotplug.DeviceWatch` does."""
+
+    def fileno(self) -> int: ...
+    def drain(self) -> bool: ...
+    def close(self) -> None: ...
+
+
+class Node(NamedTuple):
+    """The node's hardware as the agent meets it."""
+
+    look: Callable[[bool], Sight]
+    """told whether something may have happened since the last look"""
+    watch: Callable[[], Watch]
+    """raises OSError where the kernel has no watch left, or the folder is not there"""
+
+
+class Labeller:
+    """One labeller. `step` does whatever is due and waits for the next event; it is called until it is to end."""
+
+    def __init__(
+        self,
+        node: Node,
+        keeper: LabelKeeper,
+        access: Access,
+        log: Log,
+        rescan_seconds: int,
+        silicon_hwtype: str | None,
+        clock: Callable[[], float] = time.monotonic,
+        random: Callable[[], float] = lambda: 0.5,
+    ) -> None:
+        self._node = node
+        self._keeper = keeper
+        self._access = access
+        self._log = log
+        self._rescan_seconds = rescan_seconds
+        self._silicon_hwtype = silicon_hwtype
+        self._clock = clock
+        self._random = random
+        self.loop = Loop()
+        self._listener: Listener | None = None
+        self._watch: Watch | None = None
+        self._polling: str | None = None
+        self._call: Call | None = None
+        self._rescan = Rescan(clock())
+        self._looked = clock()
+        self._looked_at: float | None = None
+        self._sight: Sight | None = None
+        self._writes: Counter[str] = Counter()
+
+    def listen(self, address: Address) -> int:
+        """Serves the probes; the port in use. Raises OSError."""
+        shown = {
+            "/livez": lambda: _page(TEXT, *pages.livez(self._condition())),
+            "/readyz": lambda: _page(TEXT, *pages.readyz(self._condition())),
+            "/metrics": lambda: _page(METRICS, 200, pages.metrics(self._condition())),
+        }
+        self._listener = Listener(address, shown, self.loop.add_reader, self.loop.remove_reader, self._clock)
+        return self._listener.port
+
+    def step(self) -> None:
+        """Looks and asks where that is due, then waits for the next event."""
+        now = self._clock()
+        if now >= self._rescan.at:
+            self._look(now)
+        if self._call is not None and now >= self._call.deadline:
+            self._answered(abandon=True)
+        if self._call is None and (request := self._keeper.due(now)) is not None:
+            self._ask(request, now)
+        deadlines = [self._rescan.at]
+        if self._call is not None:
+            deadlines.append(self._call.deadline)
+        elif (retry_at := self._keeper.retry_at()) is not None:
+            deadlines.append(retry_at)
+        self.loop.turn(max(0.0, min(deadlines) - self._clock()))
+
+    def close(self) -> None:
+        """The node's labels stay as they are."""
+        if self._call is not None:
+            self.loop.remove_reader(self._call.fileno())
+            self._call.abandon()
+        self._drop_watch()
+        if self._listener is not None:
+            self._listener.close()
+        self.loop.close()
+
+    def _look(self, now: float) -> None:
+        happened = self._rescan.first_event is not None or self._watch is None or self._watch.drain()
+        self._renew_watch()
+        sight = self._node.look(happened)
+        watching = self._watch is not None and not sight.failures
+        self._rescan = after_look(now, self._rescan_seconds, watching=watching)
+        self._looked, self._looked_at = now, time.time()
+        self._keeper.look(sight)
+        for level, message, fields in news(self._sight, sight, self._silicon_hwtype):
+            self._log.entry(level, message, dict(fields))
+        self._sight = sight
+
+    def _renew_watch(self) -> None:
+        """Before each look: a folder that went and came back is watched again, and the look misses nothing."""
+        try:
+            watch = self._node.watch()
+        except OSError as error:
+            if self._watch is not None:
+                return  # the one we have goes on
+            if self._polling != str(error):
+                self._log.warning(
+                    "no events for device files (inotify): looking every few seconds instead",
+                    reason=error.strerror or str(error),
+                    seconds=min(self._rescan_seconds, POLL_SECONDS),
+                )
+            self._polling = str(error)
+            return
+        if self._polling is not None:
+            self._log.info("events for device files are there")
+        self._polling = None
+        self._drop_watch()
+        self._watch = watch
+        self.loop.add_reader(watch.fileno(), self._something_happened)
+
+    def _drop_watch(self) -> None:
+        if self._watch is not None:
+            self.loop.remove_reader(self._watch.fileno())
+            self._watch.close()
+            self._watch = None
+
+    def _something_happened(self) -> None:
+        if self._watch is not None and self._watch.drain():
+            self._rescan = after_event(self._rescan, self._clock())
+
+    def _ask(self, request: ApiRequest, now: float) -> None:
+        try:
+            self._call = Call(self._access, request, self._clock)
+        except OSError as error:
+            reason = f"no child process for the API server: {error.strerror or error}"
+            self._take(request, Answer(None, None, reason), now)
+            return
+        self.loop.add_reader(self._call.fileno(), self._answered)
+
+    def _answered(self, *, abandon: bool = False) -> None:
+        call = self._call
+        if call is None:
+            return
+        number = call.fileno()
+        answer = call.abandon() if abandon else call.receive()
+        if answer is not None:
+            self.loop.remove_reader(number)
+            self._call = None
+            self._take(call.request, answer, self._clock())
+
+    def _take(self, request: ApiRequest, answer: Answer, now: float) -> None:
+        complaint_before = self._keeper.complaint
+        outcome = self._keeper.answered(request, answer, now, self._random())
+        if request.method == "PATCH":
+            self._writes["failure" if outcome.complaint else "success"] += 1
+        if outcome.complaint is not None:
+            say = self._log.debug if outcome.complaint == complaint_before else self._log.warning
+            say("labels not written", reason=outcome.complaint, retry_seconds=round(outcome.retry_seconds or 0, 1))
+        elif complaint_before is not None:
+            self._log.info("the API server answers")
+        if request.method == "GET" and outcome.complaint is None and self._keeper.unsettled() is None:
+            self._log.info("the node's labels are as wanted")
+        for name, value in outcome.written.items():
+            if value is None:
+                self._log.info("label removed", label=name)
+            else:
+                self._log.info("label written", label=name, value=value)
+
+    def _condition(self) -> pages.Condition:
+        return pages.Condition(
+            sight=self._sight,
+            looked_at=self._looked_at,
+            seconds_since_look=self._clock() - self._looked,
+            rescan_seconds=self._rescan_seconds,
+            unsettled=self._keeper.unsettled(),
+            polling=self._polling,
+            writes=self._writes,
+        )
+
+
+def _page(content_type: str, status: int, body: str) -> tuple[int, str, str]:
+    return status, content_type, body

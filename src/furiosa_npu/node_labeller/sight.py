@@ -1,0 +1,59 @@
+"""Looks at the node: what of an NPU is there, and each card's hardware type."""
+
+import os
+
+from furiosa_npu.hardware.cards import read_cards
+from furiosa_npu.hardware.presence import Presence, look
+from furiosa_npu.hardware.reading import Problem, Reading, Roots
+from furiosa_npu.node_labeller.labels import CardType, Sight
+
+
+class Lookout:
+    """Takes a look when told. Nothing raises: what fails stands in the sight's `failures` or in a card's `reason`.
+
+    Whether something is there is looked at each time, which is cheap. The cards are read only when something happened
+    or was not known before: a platform type never changes while its driver is loaded, and reading everything that a
+    driver shows asks the card's firmware.
+    """
+
+    def __init__(self, roots: Roots) -> None:
+        self._roots = roots
+        self._presence: Presence | None = None
+        self._cards: tuple[CardType, ...] = ()
+
+    def look(self, fresh: bool) -> Sight:
+        """`fresh`: something happened since the last look, or nobody would know."""
+        presence = look(self._roots)
+        roots = _unusable_roots(self._roots)
+        if fresh or presence != self._presence or not all(card.known for card in self._cards):
+            readings = read_cards(self._roots)
+            self._cards = tuple(
+                card_type(reading) for reading in readings if reading.pci_bdf not in presence.unknown_devices
+            )
+        self._presence = presence
+        failures = tuple(str(problem) for problem in (*roots, *presence.problems))
+        return Sight(presence.families, presence.unknown_devices, failures, self._cards)
+
+
+def card_type(reading: Reading) -> CardType:
+    """What the card says of its hardware type, or why that is not known."""
+    if not reading.management:
+        return CardType(reading.name, reading.family, False, None, "no driver has taken it, or it has not finished")
+    for problem in reading.problems:
+        if problem.path.endswith("/platform_type"):
+            return CardType(reading.name, reading.family, False, None, str(problem))
+    return CardType(reading.name, reading.family, True, reading.hwtype)
+
+
+def _unusable_roots(roots: Roots) -> list[Problem]:
+    """A root that is not there, or not mounted, looks like a node without NPUs and is none."""
+    problems = []
+    for path, what in ((roots.devfs, "of device files"), (roots.sysfs, "of the driver's facts")):
+        try:
+            names = os.listdir(path)
+        except OSError as error:
+            problems.append(Problem(path, error.strerror or "an error", f"the folder {what}"))
+            continue
+        if path == "/sys" and "class" not in names:
+            problems.append(Problem(path, "no class/ in it", "the kernel's sysfs: is it mounted into this container?"))
+    return problems

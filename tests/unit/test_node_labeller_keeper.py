@@ -1,0 +1,167 @@
+"""What the labeller asks the API server, and when: against a server that fails as it likes."""
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from furiosa_npu.cluster.api import Answer, ApiRequest
+from furiosa_npu.cluster.node import get_node, patch_node_labels
+from furiosa_npu.node_labeller.label_keeper import LabelKeeper, Outcome
+from furiosa_npu.node_labeller.labels import FAMILY_LABEL, HWTYPE_LABEL, CardType, Sight
+
+WARBOY = Sight(("warboy",), (), (), (CardType("npu0", "warboy", True, "haps"),))
+
+NOTHING = Sight((), (), (), ())
+
+LABELLED = {FAMILY_LABEL: "warboy", HWTYPE_LABEL: "haps"}
+
+
+def _node(labels: dict[str, str]) -> Answer:
+    return Answer(200, {"metadata": {"labels": {"kept": "1"} | labels}}, None)
+
+
+def _keeper(labels: dict[str, str], sight: Sight = WARBOY) -> LabelKeeper:
+    """A keeper that has read the node and looked at it."""
+    keeper = LabelKeeper("n1", None)
+    assert keeper.due(0.0) == get_node("n1")
+    keeper.answered(get_node("n1"), _node(labels), 0.0, 0.0)
+    keeper.look(sight)
+    return keeper
+
+
+def test_the_node_is_read_once_and_left_alone_when_it_is_as_wanted() -> None:
+    """A restart on a labelled node writes nothing."""
+    keeper = _keeper(LABELLED)
+    assert (keeper.due(0.0), keeper.retry_at(), keeper.unsettled()) == (None, None, None)
+    keeper.look(WARBOY)
+    assert keeper.due(1e9) is None
+
+
+def test_only_what_differs_is_patched() -> None:
+    """One label wrong: one label in the patch."""
+    keeper = _keeper({FAMILY_LABEL: "warboy", HWTYPE_LABEL: "u250"})
+    request = patch_node_labels("n1", {HWTYPE_LABEL: "haps"})
+    assert keeper.due(0.0) == request
+    assert keeper.unsettled() == "the labels are being written"
+    assert keeper.answered(request, _node(LABELLED), 0.0, 0.0) == Outcome({HWTYPE_LABEL: "haps"}, None, None)
+    assert (keeper.due(0.0), keeper.unsettled()) == (None, None)
+
+
+def test_both_labels_go_when_nothing_is_there() -> None:
+    """A look that missed nothing found nothing."""
+    assert _keeper(LABELLED, NOTHING).due(0.0) == patch_node_labels("n1", {FAMILY_LABEL: None, HWTYPE_LABEL: None})
+
+
+def test_a_failure_is_retried_later_and_told() -> None:
+    """403: the same patch again after the delay; readiness says why."""
+    keeper = _keeper({})
+    request = keeper.due(0.0)
+    assert request is not None
+    outcome = keeper.answered(request, Answer(403, {"message": "no"}, None), 10.0, 1.0)
+    assert (outcome.written, outcome.retry_seconds) == ({}, 1.0)
+    assert "right to patch nodes is missing" in (keeper.unsettled() or "")
+    assert (keeper.due(10.9), keeper.retry_at(), keeper.due(11.0)) == (None, 11.0, request)
+    assert keeper.answered(request, Answer(403, None, None), 11.0, 1.0).retry_seconds == 2.0
+
+
+def test_after_a_patch_without_an_answer_the_node_is_read_again() -> None:
+    """It may or may not have been written."""
+    keeper = _keeper({})
+    request = keeper.due(0.0)
+    assert request is not None
+    keeper.answered(request, Answer(None, None, "broke off"), 0.0, 0.0)
+    assert keeper.due(1.0) == get_node("n1")
+
+
+def test_a_label_that_something_undoes_is_retried_with_delay_not_at_once() -> None:
+    """A mutating webhook must not make a storm of patches."""
+    keeper = _keeper({})
+    request = keeper.due(0.0)
+    assert request is not None
+    outcome = keeper.answered(request, _node({}), 0.0, 1.0)
+    assert outcome.complaint == (
+        f"the API server took the patch, but {FAMILY_LABEL}, {HWTYPE_LABEL} is not as written: does something undo it?"
+    )
+    assert (keeper.due(0.5), keeper.due(1.0)) == (None, request)
+
+
+def test_an_answer_that_is_no_node_is_a_complaint() -> None:
+    """Nothing is decided on it."""
+    keeper = LabelKeeper("n1", None)
+    outcome = keeper.answered(get_node("n1"), Answer(200, "hello", None), 0.0, 0.0)
+    assert outcome.complaint == "the API server's answer: found hello, expected an object with metadata"
+
+
+def test_a_failed_write_that_is_not_wanted_any_more_is_no_trouble() -> None:
+    """The card went before the label came: the node is as wanted, and nothing is left to retry."""
+    keeper = _keeper({})
+    request = keeper.due(0.0)
+    assert request is not None
+    keeper.answered(request, Answer(500, None, None), 0.0, 0.0)
+    keeper.look(NOTHING)
+    assert (keeper.unsettled(), keeper.retry_at(), keeper.due(100.0)) == (None, None, None)
+
+
+def test_before_the_first_look_it_is_said_so() -> None:
+    """Not ready, and why."""
+    keeper = LabelKeeper("n1", None)
+    assert keeper.unsettled() == "the node's NPUs were not looked at yet"
+    keeper.look(WARBOY)
+    assert keeper.unsettled() == "the API server was not asked yet"
+
+
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_a_node_that_cannot_be_read_is_asked_for_again(status: int) -> None:
+    """The same request, for ever."""
+    keeper = LabelKeeper("n1", None)
+    keeper.look(WARBOY)
+    for _ in range(20):
+        keeper.answered(get_node("n1"), Answer(status, None, None), 0.0, 1.0)
+    assert (keeper.retry_at(), keeper.due(120.0)) == (120.0, get_node("n1"))
+
+
+class Server:
+    """One node that answers, refuses, or does its work and loses the answer."""
+
+    def __init__(self, labels: dict[str, str]) -> None:
+        self.labels = labels
+        self.patches = 0
+
+    def answer(self, request: ApiRequest, mood: str) -> Answer:
+        if mood == "refuse":
+            return Answer(500, {"message": "etcd"}, None)
+        if request.method == "PATCH":
+            self.patches += 1
+            for name, value in json.loads(request.body or "")["metadata"]["labels"].items():
+                self.labels.pop(name, None)
+                if value is not None:
+                    self.labels[name] = value
+        return (
+            Answer(None, None, "lost") if mood == "lose" else Answer(200, {"metadata": {"labels": self.labels}}, None)
+        )
+
+
+@given(
+    st.dictionaries(st.sampled_from([FAMILY_LABEL, HWTYPE_LABEL, "kept"]), st.sampled_from(["warboy", "haps", "x"])),
+    st.lists(st.tuples(st.sampled_from([None, WARBOY, NOTHING]), st.sampled_from(["ok", "refuse", "lose"]))),
+    st.sampled_from([WARBOY, NOTHING]),
+)
+def test_whatever_fails_on_the_way_the_labels_end_as_wanted(
+    before: dict[str, str], story: list[tuple[Sight | None, str]], last: Sight
+) -> None:
+    """After the last look and with a server that answers: both labels as wanted, no other touched, then silence."""
+    server = Server(dict(before))
+    keeper = LabelKeeper("n1", None)
+    now = 0.0
+    for sight, mood in [*story, (last, "ok"), (None, "ok"), (None, "ok")]:
+        if sight is not None:
+            keeper.look(sight)
+        now += 200.0
+        request = keeper.due(now)
+        if request is not None:
+            keeper.answered(request, server.answer(request, mood), now, 0.5)
+    expected = {name: value for name, value in before.items() if name == "kept"}
+    assert server.labels == expected | (LABELLED if last is WARBOY else {})
+    assert (keeper.due(now + 1e6), keeper.unsettled(), keeper.retry_at()) == (None, None, None)

@@ -1,0 +1,123 @@
+"""What a look sees in a driver tree, and what the log says of it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from furiosa_npu.hardware.reading import Roots
+from furiosa_npu.node_labeller.labels import CardType, Sight
+from furiosa_npu.node_labeller.news import Item, news
+from furiosa_npu.node_labeller.sight import Lookout
+
+
+class Tree:
+    """A devfs and a sysfs root of plain files."""
+
+    def __init__(self, folder: Path) -> None:
+        self.roots = Roots(f"{folder}/dev", f"{folder}/sys")
+        self.devfs, self.sysfs = folder / "dev", folder / "sys"
+        self.devfs.mkdir()
+        self.sysfs.mkdir()
+
+    def warboy(self, index: int, platform_type: str | None) -> None:
+        (self.devfs / f"npu{index}").touch()
+        folder = self.sysfs / f"class/npu_mgmt/npu{index}_mgmt"
+        folder.mkdir(parents=True, exist_ok=True)
+        if platform_type is not None:
+            (folder / "platform_type").write_text(platform_type + "\n")
+
+    def pci(self, bdf: str, device: str) -> None:
+        folder = self.sysfs / "bus/pci/devices" / bdf
+        folder.mkdir(parents=True)
+        for name, text in (("vendor", "0x1ed2"), ("class", "0x120000"), ("device", device)):
+            (folder / name).write_text(text + "\n")
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Tree:
+    """Both roots, empty."""
+    return Tree(tmp_path)
+
+
+def test_a_node_without_npus_is_seen_as_such(tree: Tree) -> None:
+    """Nothing is there and nothing failed: the one sight that takes labels away."""
+    assert Lookout(tree.roots).look(True) == Sight((), (), (), ())
+
+
+def test_each_card_says_its_hardware_type(tree: Tree) -> None:
+    """FPGA samples, silicon, and a text that nobody published: not known, and told."""
+    for index, text in enumerate(("HAPS", "VITIS", "FuriosaAI", "Mystery", None)):
+        tree.warboy(index, text)
+    sight = Lookout(tree.roots).look(True)
+    assert [(card.name, card.known, card.hwtype) for card in sight.cards] == [
+        ("npu0", True, "haps"),
+        ("npu1", True, "u250"),
+        ("npu2", True, None),
+        ("npu3", False, None),
+        ("npu4", False, None),
+    ]
+    folder = tree.sysfs / "class/npu_mgmt"
+    assert sight.cards[3].reason.startswith(f"{folder}/npu3_mgmt/platform_type: found 'Mystery', expected ")
+    assert sight.cards[4].reason.startswith(f"{folder}/npu4_mgmt/platform_type: found no such file, expected ")
+
+
+def test_pci_devices_alone_are_npus_too(tree: Tree) -> None:
+    """An unloaded driver; a device id that neither family has counts as something of an NPU."""
+    tree.pci("0000:01:00.0", "0x0001")
+    tree.pci("0000:02:00.0", "0x0009")
+    reason = "no driver has taken it, or it has not finished"
+    assert Lookout(tree.roots).look(True) == Sight(
+        ("renegade",), ("0000:02:00.0",), (), (CardType("0000:01:00.0", "renegade", False, None, reason),)
+    )
+
+
+@pytest.mark.parametrize("root", ["devfs", "sysfs"])
+def test_a_root_that_is_not_there_is_a_failed_look(tree: Tree, root: str) -> None:
+    """It is not a node without NPUs."""
+    folder = getattr(tree, root)
+    folder.rmdir()
+    what = {"devfs": "of device files", "sysfs": "of the driver's facts"}[root]
+    failure = f"{folder}: found No such file or directory, expected the folder {what}"
+    assert Lookout(tree.roots).look(True) == Sight((), (), (failure,), ())
+
+
+def test_a_folder_that_cannot_be_listed_is_a_failed_look(tree: Tree) -> None:
+    """A file where the kernel has a folder stands for it; `class` itself is listed by name."""
+    (tree.sysfs / "bus").mkdir()
+    loop = tree.sysfs / "bus/pci"
+    loop.symlink_to(loop)
+    sight = Lookout(tree.roots).look(True)
+    assert len(sight.failures) == 1
+    assert sight.failures[0].startswith(f"{loop}/devices: found ELOOP")
+
+
+def test_in_peace_the_cards_are_not_read_again(tree: Tree) -> None:
+    """Their files may be slow: only what happened, or what was not known, makes them be read."""
+    tree.warboy(0, "HAPS")
+    lookout = Lookout(tree.roots)
+    first = lookout.look(True)
+    shutil.rmtree(tree.sysfs / "class")
+    assert lookout.look(False) == first
+    assert [card.known for card in lookout.look(True).cards] == [False]
+    tree.warboy(0, "VITIS")
+    assert [card.hwtype for card in lookout.look(False).cards] == ["u250"]
+
+
+def test_the_log_says_what_is_new_and_nothing_twice() -> None:
+    """Failures, unknown cards and families, types that do not agree; and that looks succeed again."""
+    unknown = CardType("npu1", "warboy", False, None, "why")
+    cards = (CardType("npu0", "warboy", True, "haps"), unknown, CardType("npu2", "warboy", True, None))
+    bad = Sight(("warboy",), ("0000:02:00.0",), ("/sys: gone",), cards)
+    assert news(None, bad, None) == [
+        Item("error", "a look at the NPUs failed, the labels stay", {"reason": "/sys: gone"}),
+        Item(
+            "warning",
+            "hardware type not known, its label stays",
+            {"npu": "npu1", "family": "warboy", "reason": "why"},
+        ),
+        Item("warning", "an NPU of an unknown family, the labels stay", {"pci": "0000:02:00.0"}),
+        Item("warning", "NPUs of several hardware types: no hwtype label", {"types": "haps,silicon"}),
+    ]
+    assert news(bad, bad, None) == []
+    assert news(bad, bad._replace(failures=()), None) == [Item("info", "looks at the NPUs succeed again", {})]
