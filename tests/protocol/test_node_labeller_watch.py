@@ -148,6 +148,23 @@ def test_an_event_brings_one_look_after_it_has_been_quiet(stage: Stage, server: 
     assert stage.hardware.looks == 2
 
 
+def test_the_last_card_takes_the_label_away_after_a_second_look(stage: Stage, server: ApiServer) -> None:
+    """Five seconds after the first look that found nothing, without any event: one look more, one patch, no re-scan."""
+    stage.hardware.sight = WARBOY
+    stage.step_until(lambda: len(stage.lines) == 1)
+    stage.hardware.sight = NOTHING
+    stage.hardware.event()
+    stage.labeller.step()
+    stage.time += 0.2
+    stage.hardware.restless = True
+    stage.labeller.step()
+    assert (stage.hardware.looks, len(server.seen)) == (2, 2)
+    stage.hardware.restless = False
+    stage.time += 5.0
+    stage.step_until(lambda: not server.nodes["n1"])
+    assert (stage.hardware.looks, server.seen[2].body) == (3, {"metadata": {"labels": {FAMILY_LABEL: None}}})
+
+
 def test_its_end_writes_nothing(stage: Stage, server: ApiServer) -> None:
     """The labels stay: a stop is no news about the hardware."""
     stage.hardware.sight = WARBOY

@@ -27,7 +27,7 @@ def _keeper(labels: dict[str, str], sight: Sight = WARBOY) -> LabelKeeper:
     keeper = LabelKeeper("n1", None)
     assert keeper.due(0.0) == get_node("n1")
     keeper.answered(get_node("n1"), _node(labels), 0.0, 0.0)
-    keeper.look(sight)
+    keeper.look(sight, 0.0)
     return keeper
 
 
@@ -35,7 +35,7 @@ def test_the_node_is_read_once_and_left_alone_when_it_is_as_wanted() -> None:
     """A restart on a labelled node writes nothing."""
     keeper = _keeper(LABELLED)
     assert (keeper.due(0.0), keeper.retry_at(), keeper.unsettled()) == (None, None, None)
-    keeper.look(WARBOY)
+    keeper.look(WARBOY, 60.0)
     assert keeper.due(1e9) is None
 
 
@@ -49,9 +49,22 @@ def test_only_what_differs_is_patched() -> None:
     assert (keeper.due(0.0), keeper.unsettled()) == (None, None)
 
 
-def test_both_labels_go_when_nothing_is_there() -> None:
-    """A look that missed nothing found nothing."""
-    assert _keeper(LABELLED, NOTHING).due(0.0) == patch_node_labels("n1", {FAMILY_LABEL: None, HWTYPE_LABEL: None})
+def test_both_labels_go_when_nothing_was_there_for_a_while() -> None:
+    """Looks that missed nothing found nothing, and five seconds lie between them."""
+    keeper = _keeper(LABELLED, NOTHING)
+    assert (keeper.due(0.0), keeper.unsettled()) == (None, None)
+    assert (keeper.look(NOTHING, 4.9), keeper.due(4.9)) == (5.0, None)
+    assert keeper.look(NOTHING, 5.0) is None
+    assert keeper.due(5.0) == patch_node_labels("n1", {FAMILY_LABEL: None, HWTYPE_LABEL: None})
+
+
+def test_a_card_that_is_reset_over_its_bus_keeps_its_labels() -> None:
+    """Gone with every sign for a moment, and again later: each time the waiting begins anew."""
+    keeper = _keeper(LABELLED, NOTHING)
+    for now in (3.0, 6.0, 9.0):
+        assert keeper.look(WARBOY, now) is None
+        assert keeper.look(NOTHING, now + 1) == now + 6
+        assert keeper.due(now + 1) is None
 
 
 def test_a_failure_is_retried_later_and_told() -> None:
@@ -100,7 +113,8 @@ def test_a_failed_write_that_is_not_wanted_any_more_is_no_trouble() -> None:
     request = keeper.due(0.0)
     assert request is not None
     keeper.answered(request, Answer(500, None, None), 0.0, 0.0)
-    keeper.look(NOTHING)
+    keeper.look(NOTHING, 0.0)
+    keeper.look(NOTHING, 5.0)
     assert (keeper.unsettled(), keeper.retry_at(), keeper.due(100.0)) == (None, None, None)
 
 
@@ -108,7 +122,7 @@ def test_before_the_first_look_it_is_said_so() -> None:
     """Not ready, and why."""
     keeper = LabelKeeper("n1", None)
     assert keeper.unsettled() == "the node's NPUs were not looked at yet"
-    keeper.look(WARBOY)
+    keeper.look(WARBOY, 0.0)
     assert keeper.unsettled() == "the API server was not asked yet"
 
 
@@ -116,7 +130,7 @@ def test_before_the_first_look_it_is_said_so() -> None:
 def test_a_node_that_cannot_be_read_is_asked_for_again(status: int) -> None:
     """The same request, for ever."""
     keeper = LabelKeeper("n1", None)
-    keeper.look(WARBOY)
+    keeper.look(WARBOY, 0.0)
     for _ in range(20):
         keeper.answered(get_node("n1"), Answer(status, None, None), 0.0, 1.0)
     assert (keeper.retry_at(), keeper.due(120.0)) == (120.0, get_node("n1"))
@@ -145,23 +159,34 @@ class Server:
 
 @given(
     st.dictionaries(st.sampled_from([FAMILY_LABEL, HWTYPE_LABEL, "kept"]), st.sampled_from(["warboy", "haps", "x"])),
-    st.lists(st.tuples(st.sampled_from([None, WARBOY, NOTHING]), st.sampled_from(["ok", "refuse", "lose"]))),
+    st.lists(
+        st.tuples(
+            st.sampled_from([None, WARBOY, NOTHING]),
+            st.sampled_from(["ok", "refuse", "lose"]),
+            st.sampled_from([None, WARBOY, NOTHING]),
+        )
+    ),
     st.sampled_from([WARBOY, NOTHING]),
 )
 def test_whatever_fails_on_the_way_the_labels_end_as_wanted(
-    before: dict[str, str], story: list[tuple[Sight | None, str]], last: Sight
+    before: dict[str, str], story: list[tuple[Sight | None, str, Sight | None]], last: Sight
 ) -> None:
     """After the last look and with a server that answers: both labels as wanted, no other touched, then silence."""
     server = Server(dict(before))
     keeper = LabelKeeper("n1", None)
     now = 0.0
-    for sight, mood in [*story, (last, "ok"), (None, "ok"), (None, "ok")]:
-        if sight is not None:
-            keeper.look(sight)
+    for sight, mood, meanwhile in [*story, (last, "ok", None), (None, "ok", None), (None, "ok", None)]:
         now += 200.0
+        if sight is not None:
+            keeper.look(sight, now - 5.0)
+            keeper.look(sight, now)
         request = keeper.due(now)
         if request is not None:
-            keeper.answered(request, server.answer(request, mood), now, 0.5)
+            answer = server.answer(request, mood)
+            if meanwhile is not None:
+                keeper.look(meanwhile, now + 1.0)
+            outcome = keeper.answered(request, answer, now, 0.5)
+            assert (outcome.complaint is None) == (mood == "ok")
     expected = {name: value for name, value in before.items() if name == "kept"}
     assert server.labels == expected | (LABELLED if last is WARBOY else {})
     assert (keeper.due(now + 1e6), keeper.unsettled(), keeper.retry_at()) == (None, None, None)

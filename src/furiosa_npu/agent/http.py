@@ -182,8 +182,12 @@ def _listening_socket(address: Address) -> socket.socket:
             if error.errno not in (errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL):
                 raise  # only a machine without IPv6 goes on with IPv4 alone
             return _bound(socket.AF_INET, ("", address.port))
-    passive = socket.AI_PASSIVE
-    family, _, _, _, where = socket.getaddrinfo(address.host, address.port, type=socket.SOCK_STREAM, flags=passive)[0]
+    try:
+        host = address.host.encode("ascii")  # bytes: of a text Python would load its tables for IDNA, 250 KiB
+    except UnicodeEncodeError:
+        raise OSError(errno.EINVAL, f"found '{address.host}', expected a name or an address in ASCII") from None
+    found = socket.getaddrinfo(host, address.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
+    family, _, _, _, where = found[0]
     return _bound(family, where)
 
 

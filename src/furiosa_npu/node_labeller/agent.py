@@ -111,7 +111,9 @@ class Labeller:
         watching = self._watch is not None and not sight.failures
         self._rescan = after_look(now, self._rescan_seconds, watching=watching)
         self._looked, self._looked_at = now, time.time()
-        self._keeper.look(sight)
+        again_at = self._keeper.look(sight, now)
+        if again_at is not None:
+            self._rescan = Rescan(min(self._rescan.at, again_at))
         for level, message, fields in news(self._sight, sight, self._silicon_hwtype):
             self._log.entry(level, message, dict(fields))
         self._sight = sight

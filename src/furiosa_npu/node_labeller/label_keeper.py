@@ -1,9 +1,12 @@
 """Keeps the node's two labels as wanted: what to ask the API server next, and what its answers mean. No I/O in here.
 
-    keeper.look(sight); request = keeper.due(now); ...; keeper.answered(request, answer, now, random)
+    keeper.look(sight, now); request = keeper.due(now); ...; keeper.answered(request, answer, now, random)
 
 The node is read once; from then on each answer to a patch says how its labels stand. A patch whose outcome is unknown
 (no answer) makes the node be read again. In peace nothing is asked.
+
+That nothing of an NPU is there any more has to hold for a while before the labels go: a card that is reset over its bus
+(remove, rescan) is gone for a moment with every sign it has, and the plugin's pod must not go with it.
 """
 
 from typing import NamedTuple
@@ -12,6 +15,9 @@ from furiosa_npu.cluster.api import Answer, ApiRequest, complaint
 from furiosa_npu.cluster.node import get_node, labels_of, patch_node_labels
 from furiosa_npu.cluster.retry import delay_seconds
 from furiosa_npu.node_labeller.labels import LABELS, Labels, Sight, changes, wanted_labels
+
+GONE_SECONDS = 5.0
+"""for so long nothing of an NPU has to be there, seen by two looks at least; a reset over the bus takes one or two"""
 
 
 class Outcome(NamedTuple):
@@ -32,22 +38,33 @@ class LabelKeeper:
         self._node = node
         self._silicon_hwtype = silicon_hwtype
         self._sight: Sight | None = None
+        self._gone_since: float | None = None
+        self._held = False
         self._current: Labels | None = None
+        self._asked: Labels = {}
         self._failures = 0
         self._retry_at: float | None = None
         self.complaint: str | None = None
         """why the last request failed; None: it did not"""
 
-    def look(self, sight: Sight) -> None:
-        """What is on the node was looked at once more."""
+    def look(self, sight: Sight, now: float) -> float | None:
+        """What is on the node was looked at once more; when another look is needed before labels go, else None."""
         self._sight = sight
+        if sight.nothing:
+            self._gone_since = now if self._gone_since is None else self._gone_since
+        else:
+            self._gone_since = None
+        again_at = None if self._gone_since is None else self._gone_since + GONE_SECONDS
+        self._held = again_at is not None and now < again_at
         if self._next() is None:
             self._settle()
+        return again_at if self._held else None
 
     def due(self, now: float) -> ApiRequest | None:
         """What to ask now; None: nothing, or not yet."""
         if self._retry_at is not None and now < self._retry_at:
             return None
+        self._asked = self._patch()
         return self._next()
 
     def retry_at(self) -> float | None:
@@ -56,7 +73,7 @@ class LabelKeeper:
 
     def answered(self, request: ApiRequest, answer: Answer, now: float, random: float) -> Outcome:
         """`random` (0 to 1) spreads the retries of many nodes."""
-        wanted, before = self._wanted(), self._current
+        before = self._current or {}
         said = complaint(request, answer)
         if said is None:
             try:
@@ -66,8 +83,8 @@ class LabelKeeper:
                 said = str(error)
         elif request.method == "PATCH" and (answer.status is None or answer.status == 404):
             self._current = None
-        if said is None and request.method == "PATCH" and wanted is not None and self._current is not None:
-            lost = sorted(changes(wanted, self._current))
+        if said is None and request.method == "PATCH":
+            lost = sorted(changes(self._asked, self._current or {}))
             if lost:
                 said = (
                     f"the API server took the patch, but {', '.join(lost)} is not as written: does something undo it?"
@@ -78,8 +95,7 @@ class LabelKeeper:
             self._retry_at, self.complaint = now + delay, said
             return Outcome({}, said, delay)
         self._settle()
-        patched = request.method == "PATCH" and self._current is not None
-        return Outcome(changes(self._current or {}, before or {}) if patched else {}, None, None)
+        return Outcome(changes(self._asked, before) if request.method == "PATCH" else {}, None, None)
 
     def unsettled(self) -> str | None:
         """Why the labels are not (known to be) as wanted; None: they are."""
@@ -94,16 +110,13 @@ class LabelKeeper:
     def _settle(self) -> None:
         self._failures, self._retry_at, self.complaint = 0, None, None
 
-    def _wanted(self) -> Labels | None:
-        if self._sight is None or self._current is None:
-            return None
-        return wanted_labels(self._sight, self._current, self._silicon_hwtype)
+    def _patch(self) -> Labels:
+        if self._sight is None or self._current is None or self._held:
+            return {}
+        return changes(wanted_labels(self._sight, self._current, self._silicon_hwtype), self._current)
 
     def _next(self) -> ApiRequest | None:
         if self._current is None:
             return get_node(self._node)
-        wanted = self._wanted()
-        if wanted is None:
-            return None
-        patch = changes(wanted, self._current)
+        patch = self._patch()
         return patch_node_labels(self._node, patch) if patch else None

@@ -45,6 +45,11 @@ class Sight(NamedTuple):
     cards: tuple[CardType, ...]
     """of known families"""
 
+    @property
+    def nothing(self) -> bool:
+        """Nothing of an NPU is there, and the look missed nothing."""
+        return not (self.families or self.unknown_devices or self.failures)
+
 
 def wanted_labels(sight: Sight, current: Mapping[str, str | None], silicon_hwtype: str | None) -> Labels:
     """Both labels as they should be, given those that the node has (`current`)."""
@@ -71,7 +76,7 @@ def mixed_hwtypes(sight: Sight, silicon_hwtype: str | None) -> tuple[str, ...]:
 def _family(sight: Sight, current: str | None) -> str | None:
     found = primary_family(sight.families)
     if found is None:
-        return current if sight.failures or sight.unknown_devices else None
+        return None if sight.nothing else current
     # A family of higher rank may be in what could not be looked at: then the node's label is believed.
     if sight.failures and current in FAMILIES and FAMILIES.index(current) < FAMILIES.index(found):
         return current
