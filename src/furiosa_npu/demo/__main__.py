@@ -3,6 +3,7 @@
 import argparse
 import asyncio
 import contextlib
+import os
 import signal
 import subprocess
 import sys
@@ -33,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"furiosa-npu-demo {__version__}")
     parser.parse_args(arguments)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="furiosa-npu-") as folder:
+    with tempfile.TemporaryDirectory(prefix="npu-", dir=_short_folder()) as folder:
         try:
             asyncio.run(_tell(folder))
         except (StepFailed, TimeoutError, subprocess.CalledProcessError) as error:
@@ -44,6 +45,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
             return 1
     _say(f"\nAll of it in {time.monotonic() - started:.1f} s; nothing is left behind.")
     return 0
+
+
+def _short_folder() -> str:
+    """Where temporary folders are made. A unix socket's path holds 107 bytes, of which the demo's own need 60."""
+    folder = tempfile.gettempdir()
+    return folder if len(os.fsencode(folder)) <= 107 - 60 else "/tmp"  # noqa: S108 - a folder of our own is made in it
 
 
 async def _tell(folder: str) -> None:
