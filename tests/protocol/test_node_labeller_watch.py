@@ -1,6 +1,7 @@
 """The labeller's steps in this process: what it does when the kernel has no events left for it, and at its end."""
 
 import os
+import select
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -8,7 +9,8 @@ import pytest
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.cluster.api import Access
-from furiosa_npu.node_labeller.agent import Labeller, Node, Watch
+from furiosa_npu.node_labeller.agent import Labeller, Node
+from furiosa_npu.node_labeller.device_events import Watch
 from furiosa_npu.node_labeller.label_keeper import LabelKeeper
 from furiosa_npu.node_labeller.labels import FAMILY_LABEL, CardType, Sight
 from tests.protocol.api_server import ApiServer, api_server, kubeconfig
@@ -28,7 +30,7 @@ class PipeWatch:
         return self.read
 
     def drain(self) -> bool:
-        return bool(os.read(self.read, 100))
+        return bool(select.select([self.read], [], [], 0)[0] and os.read(self.read, 100))
 
     def close(self) -> None:
         os.close(self.read)

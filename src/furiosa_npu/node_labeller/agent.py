@@ -3,7 +3,7 @@
 import time
 from collections import Counter
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from furiosa_npu.agent.address import Address
 from furiosa_npu.agent.http import METRICS, TEXT, Listener
@@ -11,19 +11,12 @@ from furiosa_npu.agent.log import Log
 from furiosa_npu.cluster.api import Access, Answer, ApiRequest
 from furiosa_npu.cluster.child import Call
 from furiosa_npu.node_labeller import pages
+from furiosa_npu.node_labeller.device_events import DeviceEvents, Watch
 from furiosa_npu.node_labeller.label_keeper import LabelKeeper
 from furiosa_npu.node_labeller.labels import Sight
 from furiosa_npu.node_labeller.loop import Loop
 from furiosa_npu.node_labeller.news import news
-from furiosa_npu.node_labeller.rescan import POLL_SECONDS, Rescan, after_event, after_look
-
-
-class Watch(Protocol):
-    """Tells that a device file came or went, as `hardware.hotplug.DeviceWatch` does."""
-
-    def fileno(self) -> int: ...
-    def drain(self) -> bool: ...
-    def close(self) -> None: ...
+from furiosa_npu.node_labeller.rescan import Rescan, after_event, after_look
 
 
 class Node(NamedTuple):
@@ -32,7 +25,7 @@ class Node(NamedTuple):
     look: Callable[[bool], Sight]
     """told whether something may have happened since the last look"""
     watch: Callable[[], Watch]
-    """raises OSError where the kernel has no watch left, or the folder is not there"""
+    """raises OSError where the kernel has no watch left"""
 
 
 class Labeller:
@@ -49,7 +42,7 @@ class Labeller:
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = lambda: 0.5,
     ) -> None:
-        self._node = node
+        self._look_at_node = node.look
         self._keeper = keeper
         self._access = access
         self._log = log
@@ -59,8 +52,7 @@ class Labeller:
         self._random = random
         self.loop = Loop()
         self._listener: Listener | None = None
-        self._watch: Watch | None = None
-        self._polling: str | None = None
+        self._events = DeviceEvents(node.watch, self.loop, log, self._something_happened)
         self._call: Call | None = None
         self._rescan = Rescan(clock())
         self._looked = clock()
@@ -99,16 +91,15 @@ class Labeller:
         if self._call is not None:
             self.loop.remove_reader(self._call.fileno())
             self._call.abandon()
-        self._drop_watch()
+        self._events.close()
         if self._listener is not None:
             self._listener.close()
         self.loop.close()
 
     def _look(self, now: float) -> None:
-        happened = self._rescan.first_event is not None or self._watch is None or self._watch.drain()
-        self._renew_watch()
-        sight = self._node.look(happened)
-        watching = self._watch is not None and not sight.failures
+        happened = self._events.renew() or self._rescan.first_event is not None
+        sight = self._look_at_node(happened)
+        watching = self._events.missing is None and not sight.failures
         self._rescan = after_look(now, self._rescan_seconds, watching=watching)
         self._looked, self._looked_at = now, time.time()
         again_at = self._keeper.look(sight, now)
@@ -118,37 +109,8 @@ class Labeller:
             self._log.entry(level, message, dict(fields))
         self._sight = sight
 
-    def _renew_watch(self) -> None:
-        """Before each look: a folder that went and came back is watched again, and the look misses nothing."""
-        try:
-            watch = self._node.watch()
-        except OSError as error:
-            if self._watch is not None:
-                return  # the one we have goes on
-            if self._polling != str(error):
-                self._log.warning(
-                    "no events for device files (inotify): looking every few seconds instead",
-                    reason=error.strerror or str(error),
-                    seconds=min(self._rescan_seconds, POLL_SECONDS),
-                )
-            self._polling = str(error)
-            return
-        if self._polling is not None:
-            self._log.info("events for device files are there")
-        self._polling = None
-        self._drop_watch()
-        self._watch = watch
-        self.loop.add_reader(watch.fileno(), self._something_happened)
-
-    def _drop_watch(self) -> None:
-        if self._watch is not None:
-            self.loop.remove_reader(self._watch.fileno())
-            self._watch.close()
-            self._watch = None
-
     def _something_happened(self) -> None:
-        if self._watch is not None and self._watch.drain():
-            self._rescan = after_event(self._rescan, self._clock())
+        self._rescan = after_event(self._rescan, self._clock())
 
     def _ask(self, request: ApiRequest, now: float) -> None:
         try:
@@ -195,7 +157,7 @@ class Labeller:
             seconds_since_look=self._clock() - self._looked,
             rescan_seconds=self._rescan_seconds,
             unsettled=self._keeper.unsettled(),
-            polling=self._polling,
+            polling=self._events.missing,
             writes=self._writes,
         )
 
