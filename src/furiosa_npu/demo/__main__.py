@@ -34,16 +34,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--version", action="version", version=f"furiosa-npu-demo {__version__}")
     parser.parse_args(arguments)
     started = time.monotonic()
-    with tempfile.TemporaryDirectory(prefix="npu-", dir=_short_folder()) as folder:
-        try:
-            asyncio.run(_tell(folder))
-        except (StepFailed, TimeoutError, subprocess.CalledProcessError) as error:
-            _complain(error, f"{folder}/agents.log")
-            return 1
-        except (KeyboardInterrupt, asyncio.CancelledError):
-            print("furiosa-npu-demo: stopped; nothing is left behind", file=sys.stderr)
-            return 1
-    _say(f"\nAll of it in {time.monotonic() - started:.1f} s; nothing is left behind.")
+    try:
+        with tempfile.TemporaryDirectory(prefix="npu-", dir=_short_folder()) as folder:
+            try:
+                asyncio.run(_tell(folder))
+            except (StepFailed, TimeoutError, subprocess.CalledProcessError) as error:
+                _complain(error, f"{folder}/agents.log")
+                return 1
+        _say(f"\nAll of it in {time.monotonic() - started:.1f} s; nothing is left behind.")
+    except (KeyboardInterrupt, asyncio.CancelledError):
+        print("furiosa-npu-demo: stopped; nothing is left behind", file=sys.stderr)
+        return 1
+    except OSError as error:
+        print(f"furiosa-npu-demo: {error}", file=sys.stderr)
+        return 1
     return 0
 
 
