@@ -77,23 +77,52 @@ def test_a_driver_without_a_sign_of_use_is_said_as_such(policy: UnknownOccupancy
     assert (verdict.state, verdict.reason.split(":")[0]) == (state, "occupancy unknown")
 
 
-def test_an_open_perf_regs_waits_for_a_second_reading() -> None:
-    """Warboy: readable is a hint; a counter that moved is use, one that stands is none."""
-    first = judge(None, perf_regs(warboy(), 100), FREE, 1.0)
-    assert first.state == "starting"
-    assert judge(first, perf_regs(warboy(), 200), FREE, 2.0).state == "occupied"
-    assert judge(first, perf_regs(warboy(), 100), FREE, 2.0).state == "idle"
-    assert judge(first, perf_regs(warboy(), None), FREE, 2.0).state == "idle"
-
-
-def test_use_goes_on_being_seen_while_the_counter_moves_and_ends_with_it() -> None:
-    """Each reading is held against the one before."""
-    verdict = judge(None, perf_regs(warboy(), 1), FREE, 0.0)
-    states = []
-    for now, cycles in enumerate([2, 3, 3], start=1):
-        verdict = judge(verdict, perf_regs(warboy(), cycles), FREE, float(now))
+def _states(*readings: tuple[float, Reading]) -> list[str]:
+    """The states after readings at these times (seconds)."""
+    verdict = None
+    states: list[str] = []
+    for now, reading in readings:
+        verdict = judge(verdict, reading, FREE, now)
         states.append(verdict.state)
-    assert states == ["occupied", "occupied", "idle"]
+    return states
+
+
+def test_an_open_perf_regs_waits_for_a_second_reading() -> None:
+    """Warboy: readable is a hint; a counter that moves is use, one that stands still for long enough is none."""
+    card = warboy()
+    assert _states((0.0, perf_regs(card, 7)), (1.0, perf_regs(card, 8))) == ["starting", "occupied"]
+    assert _states((0.0, perf_regs(card, 7)), (1.0, perf_regs(card, 7)), (1.5, perf_regs(card, 7))) == [
+        "starting",
+        "starting",
+        "idle",
+    ]
+    assert _states((0.0, perf_regs(card, 7)), (0.2, perf_regs(card, None))) == ["starting", "idle"]
+
+
+def test_two_readings_in_one_step_of_the_counter_do_not_free_the_card() -> None:
+    """Use goes on being seen until the counter has stood still for longer than a step takes, or is closed."""
+    counted = [(0.0, 1), (1.0, 2), (1.9, 2), (2.1, 3), (3.0, 3), (3.7, 3)]
+    assert _states(*((now, perf_regs(warboy(), cycles)) for now, cycles in counted)) == [
+        "starting",
+        *["occupied"] * 4,
+        "idle",
+    ]
+
+
+def test_a_file_that_only_a_capability_opens_needs_a_moving_counter() -> None:
+    """Mode 000 says unused; standing still for a tenth of a second confirms it, moving denies it."""
+
+    def closed(cycles: int) -> Reading:
+        card = perf_regs(warboy(), cycles)
+        return card._replace(perf_regs=tuple(regs._replace(mode_allows_reading=False) for regs in card.perf_regs))
+
+    assert _states((0.0, closed(0)), (0.2, closed(0))) == ["starting", "idle"]
+    assert _states((0.0, closed(0)), (0.2, closed(9))) == ["starting", "occupied"]
+    assert _states((0.0, perf_regs(warboy(), 5)), (1.0, closed(0)), (1.2, closed(0))) == [
+        "starting",
+        "starting",
+        "idle",
+    ]
 
 
 @given(times=st.lists(st.floats(0, 1e6), min_size=2, max_size=9).map(sorted))

@@ -1,6 +1,7 @@
 """The device plugin's process: wires readers, pool, resources, the kubelet's books and the probes, and keeps time."""
 
 import asyncio
+import os
 import signal
 import time
 from collections.abc import Callable, Sequence
@@ -21,7 +22,7 @@ from furiosa_npu.device_plugin.host_tools import HostTools
 from furiosa_npu.device_plugin.kubelet_books import KubeletBooks
 from furiosa_npu.device_plugin.npu_pool import CardReaders, NpuPool
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
-from furiosa_npu.device_plugin.settings import RESOURCES, Settings
+from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings
 from furiosa_npu.hardware.cards import read_card, read_cards
 from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.reading import Reading, Roots
@@ -29,6 +30,9 @@ from furiosa_npu.linux.inotify import Inotify
 
 CYCLE_SECONDS = 1.0
 """Between two looks at the cards: the promise is that a good idle card is offered within 2 s."""
+SOON_SECONDS = 0.2
+"""Before the next look while a card waits for a second reading to decide."""
+SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 
 
 class App:
@@ -74,6 +78,7 @@ class App:
         folder = FolderWatch(self._settings.device_plugins_dir, folder_events, self._folder_changed)
         loop.add_reader(devices.fileno(), lambda: self._due.set() if devices.drain() else None)
         loop.add_reader(folder_events.fileno(), folder.readable)
+        self._introduce()
         self._tools.furiosactl()
         self._scan()
         self._pool.settle(await self._books.at_start())
@@ -96,7 +101,7 @@ class App:
     async def _cycle(self, folder: FolderWatch) -> None:
         while True:
             try:
-                async with asyncio.timeout(CYCLE_SECONDS):
+                async with asyncio.timeout(SOON_SECONDS if self._pool.undecided else CYCLE_SECONDS):
                     await self._due.wait()
             except TimeoutError:
                 pass
@@ -110,6 +115,19 @@ class App:
             self._scan()
             if self._pool.ledger.entries:
                 self._pool.settle(await self._books.observe(self._pool.ledger))
+
+    def _introduce(self) -> None:
+        settings = self._settings
+        self._log.info(
+            "starting",
+            version=PROGRAM.version,
+            node=settings.node_name,
+            devfs_root=settings.devfs_root,
+            sysfs_root=settings.sysfs_root,
+            resources=",".join(RESOURCES),
+        )
+        if settings.kubeconfig is None and not os.path.exists(SERVICE_ACCOUNT_TOKEN):
+            self._log.info("no API server (no --kubeconfig, no service account): reasons stand here and at /metrics")
 
     def _scan(self) -> None:
         self._pool.rules = self._pool.rules._replace(disable=self._disable.now())

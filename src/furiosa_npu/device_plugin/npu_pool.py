@@ -8,9 +8,11 @@ from furiosa_npu.allocation.census import Rules, census, look_again, offered_fam
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, settle
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
 from furiosa_npu.hardware.reading import Family, Reading
+from furiosa_npu.health.cycle_counters import STILL_SECONDS_WHERE_CLOSED
 
-SECOND_READING_SECONDS = 0.1
-"""Between two readings of a Warboy's `perf_regs` at the last look: a PE at work counts some 10^8 cycles in it."""
+SECOND_READING_SECONDS = STILL_SECONDS_WHERE_CLOSED
+"""Between two readings of a Warboy's `perf_regs` at the last look, where the first does not decide. What is still
+undecided then is refused."""
 
 
 class Refused(Exception):
@@ -54,6 +56,11 @@ class NpuPool:
         self.scanned_at = now
         if _shown(self.pool) != _shown(before):
             self._on_change()
+
+    @property
+    def undecided(self) -> bool:
+        """A card waits for a second reading."""
+        return any(_waits(unit) for unit in self.pool.values())
 
     def settle(self, seen: Observation) -> None:
         """Takes in what the kubelet shows of who holds what."""
@@ -108,8 +115,12 @@ class NpuPool:
         family = offered_family(self.pool, self.rules)
         reading = self._readers.one(unit.card.family, unit.card.index)
         looked[unit_id] = look_again(unit, reading, self.rules, family, self._clock())
-        verdict = looked[unit_id].verdict
-        return not (verdict.state == "starting" and verdict.cycles)
+        return not _waits(looked[unit_id])
+
+
+def _waits(unit: Unit) -> bool:
+    """A Warboy's `perf_regs` could be read: whether its counter moves shows at the next reading."""
+    return unit.verdict.state == "starting" and bool(unit.verdict.counters)
 
 
 def _shown(pool: Pool) -> list[tuple[str, str, str, int | None]]:

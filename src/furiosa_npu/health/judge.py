@@ -5,7 +5,8 @@ from typing import NamedTuple
 
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.reading import Reading
-from furiosa_npu.health.verdict import State, UnknownOccupancy, Verdict
+from furiosa_npu.health.cycle_counters import count, counters_in_use
+from furiosa_npu.health.verdict import Counter, State, UnknownOccupancy, Verdict
 
 
 class Circumstances(NamedTuple):
@@ -23,18 +24,15 @@ class Circumstances(NamedTuple):
 
 def judge(previous: Verdict | None, reading: Reading | None, circumstances: Circumstances, now: float) -> Verdict:
     """The verdict at `now` (seconds); `reading` is None for a card of which nothing is there any more."""
-    cycles = () if reading is None else _cycles(reading)
-    state, reason = _state(previous, reading, circumstances, cycles)
+    counters = () if reading is None else count(previous, reading, now)
+    state, reason = _state(reading, circumstances, counters, now)
     if previous is not None and (previous.state, previous.reason) == (state, reason):
-        return previous._replace(cycles=cycles)
-    return Verdict(state, reason, now, cycles)
+        return previous._replace(counters=counters)
+    return Verdict(state, reason, now, counters)
 
 
 def _state(
-    previous: Verdict | None,
-    reading: Reading | None,
-    circumstances: Circumstances,
-    cycles: tuple[tuple[str, int], ...],
+    reading: Reading | None, circumstances: Circumstances, counters: tuple[Counter, ...], now: float
 ) -> tuple[State, str]:
     if reading is None:
         return "gone", "the driver shows neither device files nor a management folder, and PCI has no such device"
@@ -51,7 +49,7 @@ def _state(
     missing = [name for name in circumstances.required_files if name not in there]
     if missing:
         return "starting", f"device file {', '.join(missing)} is not there: the driver has not finished"
-    return _use(previous, reading, circumstances, cycles)
+    return _use(reading, circumstances, counters, now)
 
 
 def _half_there(reading: Reading) -> str:
@@ -63,18 +61,15 @@ def _half_there(reading: Reading) -> str:
 
 
 def _use(
-    previous: Verdict | None,
-    reading: Reading,
-    circumstances: Circumstances,
-    cycles: tuple[tuple[str, int], ...],
+    reading: Reading, circumstances: Circumstances, counters: tuple[Counter, ...], now: float
 ) -> tuple[State, str]:
-    in_use = _in_use(previous, reading, cycles)
+    in_use = counters_in_use(reading, counters, now) if reading.family == "warboy" else _flags_in_use(reading)
     if circumstances.held:
         return "allocated", ""
     if in_use is True:
         return "occupied", "in use by a process that no pod served here accounts for"
-    if in_use is None and cycles:
-        names = ", ".join(name for name, _ in cycles)
+    if in_use is None and counters:
+        names = ", ".join(counter.device for counter in counters)
         return "starting", f"perf_regs of {names} can be read, which a PE in use shows: a second reading decides"
     if in_use is None and circumstances.unknown_occupancy == "withhold":
         driver = reading.driver_version or "without a version"
@@ -82,18 +77,8 @@ def _use(
     return "idle", "" if in_use is False else "occupancy unknown"
 
 
-def _in_use(previous: Verdict | None, reading: Reading, cycles: tuple[tuple[str, int], ...]) -> bool | None:
-    """True, False, or None: no sign yet. A Warboy's open `perf_regs` counts once its cycle counter moved."""
-    if reading.family == "warboy":
-        before = dict(previous.cycles) if previous is not None else {}
-        if any(name in before and before[name] != count for name, count in cycles):
-            return True
-        return None if any(name not in before for name, _ in cycles) else False
+def _flags_in_use(reading: Reading) -> bool | None:
     signs = pes_in_use(reading)
     if any(sign is True for sign in signs):
         return True
     return None if not signs or any(sign is None for sign in signs) else False
-
-
-def _cycles(reading: Reading) -> tuple[tuple[str, int], ...]:
-    return tuple((regs.device, regs.cycles) for regs in reading.perf_regs if regs.cycles is not None)

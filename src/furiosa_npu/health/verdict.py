@@ -10,6 +10,17 @@ gone: was there and is no more."""
 UnknownOccupancy = Literal["offer", "withhold"]
 
 
+class Counter(NamedTuple):
+    """A Warboy's cycle counter (`perf_regs`) over the readings so far."""
+
+    device: str
+    cycles: int
+    since: float
+    """seconds of the clock, when this value was first read"""
+    moved: bool
+    """it had another value before, and has not stood still for long"""
+
+
 class Verdict(NamedTuple):
     """What is held of a card; `reason` is empty where there is nothing to say."""
 
@@ -17,5 +28,5 @@ class Verdict(NamedTuple):
     reason: str
     since: float
     """seconds of the clock that `judge` was given, when state or reason last changed"""
-    cycles: tuple[tuple[str, int], ...] = ()
-    """the cycle counters that this reading showed (device name, cycles), for the next judgement to compare"""
+    counters: tuple[Counter, ...] = ()
+    """the counters that could be read, for the next judgement to compare"""
