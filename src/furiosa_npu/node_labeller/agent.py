@@ -97,7 +97,8 @@ class Labeller:
         self.loop.close()
 
     def _look(self, now: float) -> None:
-        happened = self._events.renew() or self._rescan.first_event is not None
+        failed = self._sight is not None and bool(self._sight.failures)
+        happened = self._events.renew(failed or self._rescan.first_event is not None)
         sight = self._look_at_node(happened)
         watching = self._events.missing is None and not sight.failures
         self._rescan = after_look(now, self._rescan_seconds, watching=watching)

@@ -28,25 +28,28 @@ class DeviceEvents:
         self.missing: str | None = None
         """why there are no events; None: there are"""
 
-    def renew(self) -> bool:
+    def renew(self, doubtful: bool) -> bool:
         """Before each look: a folder that went and came back is watched again, and the look misses nothing.
 
-        Whether something may have happened since the last time: it did, or nobody watched.
+        `doubtful`: something happened, or the last look failed. Returns whether something may have happened: what is
+        told, or has just come, or nobody watched. In peace the watch stays as it is.
         """
-        happened = self._watch is None or self._watch.drain()
+        happened = doubtful or self._watch is None or self._watch.drain()
+        if not happened:
+            return False
         try:
             watch = self._start()
         except OSError as error:
             if self._watch is None:
                 self._say_missing(error.strerror or str(error))
-            return happened  # a watch that we have goes on
+            return True  # a watch that we have goes on
         if self.missing is not None:
             self._log.info("events for device files are there")
             self.missing = None
         self.close()
         self._watch = watch
         self._loop.add_reader(watch.fileno(), self._readable)
-        return happened
+        return True
 
     def close(self) -> None:
         """No more events."""
