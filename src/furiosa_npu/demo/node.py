@@ -40,8 +40,8 @@ class Node:
                 await child.stop()
         await self.kubelet.stop()
 
-    async def start_plugin(self, *options: str) -> Child:
-        """The device plugin of this package; returns before it has registered."""
+    async def start_plugin(self, *options: str, listen_address: str = "") -> Child:
+        """The device plugin of this package; returns before it has registered. No probes unless told where."""
         arguments = (
             *("--devfs-root", self.simulation.roots.devfs),
             *("--sysfs-root", self.simulation.roots.sysfs),
@@ -49,7 +49,7 @@ class Node:
             *("--pod-resources-socket", f"{self.folder}/pod-resources.sock"),
             *("--host-tools-dir", self.host_tools_dir),
             *("--furiosactl", self._furiosactl),
-            *("--listen-address", ""),
+            *("--listen-address", listen_address),
             *options,
         )
         self.plugin = await Child.start("furiosa_npu.device_plugin", arguments, self.log)
