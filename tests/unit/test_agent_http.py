@@ -102,6 +102,7 @@ def test_a_page_is_answered_whole(loop: Loop, listener: Listener) -> None:
         (b"GET /readyz HTTP/1.1\r\n\r\n", 503, b"not ready: api server: refused\n"),
         (b"HEAD /livez HTTP/1.0\r\n\r\n", 200, b""),
         (b"GET /nothing HTTP/1.1\r\n\r\n", 404, b"expected one of /livez /readyz /metrics\n"),
+        (b"HEAD /nothing HTTP/1.1\r\n\r\n", 404, b""),
         (b"POST /livez HTTP/1.1\r\n\r\n", 405, b"expected GET or HEAD\n"),
         (b"hello\r\n\r\n", 400, b"the request line is not METHOD /PATH HTTP/1.x\n"),
         (b"GET /livez HTTP/1.1\r\nbad header\r\n\r\n", 400, b"a header line is not NAME: VALUE\n"),

@@ -138,7 +138,8 @@ class _Connection:
         if isinstance(request, Fault):
             self._unsent = render_response(request.status, TEXT, request.text + "\n")
         elif (page := self._listener.pages.get(request.path)) is None:
-            self._unsent = render_response(404, TEXT, f"expected one of {' '.join(self._listener.pages)}\n")
+            body = f"expected one of {' '.join(self._listener.pages)}\n"
+            self._unsent = render_response(404, TEXT, body, head_only=request.method == "HEAD")
         elif request.method not in ("GET", "HEAD"):
             self._unsent = render_response(405, TEXT, "expected GET or HEAD\n", allow="GET, HEAD")
         else:
