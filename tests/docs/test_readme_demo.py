@@ -1,6 +1,7 @@
 """The READMEs' commands for one machine, run as they stand."""
 
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -60,8 +61,13 @@ def test_the_demo_ends_with_what_the_readme_shows(open_folder: Path, who: str) -
     done = _run([*as_who, f"{checkout}/scripts/demo"], open_folder, TMPDIR=str(temporary))
     assert done.returncode == 0, done.stdout + done.stderr
     (shown,) = (block.text for block in blocks(ENGLISH) if block.text.startswith("root@npu-pod"))
-    assert shown in done.stdout
+    assert _any_major(shown) in _any_major(done.stdout)
     assert list(temporary.iterdir()) == []
+
+
+def _any_major(text: str) -> str:
+    """The simulator takes a device major that is free on the machine: PCI-DEV is 510:0 on one and 506:0 on another."""
+    return re.sub(r"\b\d{3}:0\b", "MAJ:0", text)
 
 
 def test_the_developers_block_runs_as_it_stands(tmp_path: Path) -> None:
@@ -71,7 +77,7 @@ def test_the_developers_block_runs_as_it_stands(tmp_path: Path) -> None:
     script = block.replace("/tmp/npus", f"{tmp_path}/npus")
     done = _run(["bash", "-eu", "-c", script], checkout)
     assert done.returncode == 0, done.stdout + done.stderr
-    listed, _, after_fail = done.stdout.partition("npu1 warboy")
+    listed, _, after_fail = done.stdout.partition("fault not-alive")
     assert "| npu0 | npu0      | All PE(s) | Ready  |" in listed
-    assert "status: Failed" in after_fail
+    assert 'status: "Failed"' in after_fail
     assert "root@npu-pod:/# furiosactl info" in after_fail
