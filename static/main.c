@@ -1,0 +1,48 @@
+/* furiosactl as one static file: an interpreter that reads nothing of the host but what its program opens. */
+#include <Python.h>
+
+#include "frozen_table.h"
+
+static int fail(PyStatus status)
+{
+    if (PyStatus_IsExit(status))
+        return status.exitcode;
+    fprintf(stderr, "furiosactl: the interpreter does not start: %s\n", status.err_msg ? status.err_msg : "unknown");
+    return 1;
+}
+
+int main(int argc, char **argv)
+{
+    PyPreConfig preconfig;
+    PyPreConfig_InitIsolatedConfig(&preconfig);
+    preconfig.utf8_mode = 1;
+    preconfig.configure_locale = 0;
+    PyStatus status = Py_PreInitialize(&preconfig);
+    if (PyStatus_Exception(status))
+        return fail(status);
+
+    PyConfig config;
+    PyConfig_InitIsolatedConfig(&config);
+    config.site_import = 0;
+    config.write_bytecode = 0;
+    config.install_signal_handlers = 0;
+    config.pathconfig_warnings = 0;
+    config.parse_argv = 0;
+    config.module_search_paths_set = 1;
+    /* Without these the interpreter would look for itself: along PATH, for pyvenv.cfg, for lib/python3.11. */
+    PyConfig_SetString(&config, &config.program_name, L"furiosactl");
+    PyConfig_SetString(&config, &config.executable, L"/furiosactl");
+    PyConfig_SetString(&config, &config.home, L"/nonexistent");
+    status = PyConfig_SetBytesArgv(&config, argc, argv);
+    if (PyStatus_Exception(status))
+        return fail(status);
+
+    PyImport_FrozenModules = frozen_table;
+    status = Py_InitializeFromConfig(&config);
+    PyConfig_Clear(&config);
+    if (PyStatus_Exception(status))
+        return fail(status);
+    if (PyImport_ImportFrozenModule("__main__") < 0)
+        PyErr_Print(); /* of SystemExit: ends the process with its code */
+    return Py_FinalizeEx() < 0;
+}
