@@ -4,6 +4,7 @@ A base image is Debian's minbase; small images are written as docker archives wi
 config, Docker's image/spec v1.2 archive); the product's image is built from its Containerfile by buildah.
 """
 
+import configparser
 import hashlib
 import io
 import json
@@ -19,6 +20,7 @@ from tests.cluster.node import SANDBOX_IMAGE
 DEBIAN = "docker.io/library/debian:bookworm-slim"
 UBUNTU_STAND_IN = "docker.io/library/ubuntu:focal"
 _ARCHIVE = "image.tar"
+_PIP_FOLDER = "/etc/xdg/pip"
 
 
 def pause_archive() -> Path:
@@ -62,26 +64,35 @@ def product_archive(repository: Path, image: str, inputs: tuple[str, ...]) -> Pa
         buildah = ["buildah", f"--root={storage / 'root'}", f"--runroot={storage / 'run'}", "--storage-driver=vfs"]
         environment = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder)}
         run([*buildah, "pull", f"docker-archive:{base}"], environment=environment)
-        built = [*buildah, "bud", "--pull=never", f"--tag={image}", *_egress(), str(repository)]
-        log = run(
-            [*built[:-1], f"--file={repository / 'Containerfile'}", built[-1]],
-            environment=environment,
-            deadline_seconds=1500,
-        )
+        file = f"--file={repository / 'Containerfile'}"
+        build = [*buildah, "bud", "--pull=never", f"--tag={image}", _egress(folder / "egress"), file, str(repository)]
+        log = run(build, environment=environment, deadline_seconds=1500)
         (folder / "build.log").write_text(log)
         target = f"docker-archive:{folder / _ARCHIVE}:docker.io/library/{image}"
         run([*buildah, "push", image, target], environment=environment)
-        run(["rm", "-rf", str(storage)])
+        run(["rm", "-rf", str(storage), str(folder / "egress")])
 
     return cached("image-product", {"recipe": 1, "image": image, "base": str(base), "files": files}, make) / _ARCHIVE
 
 
-def _egress() -> list[str]:
-    """What a build needs of this machine's way out: its certificates, and pip's and the proxies' settings."""
-    names = ("PIP_CERT", "PIP_INDEX_URL", "PIP_EXTRA_INDEX_URL", "PIP_TRUSTED_HOST", "PIP_DEFAULT_TIMEOUT")
-    proxies = ("http_proxy", "https_proxy", "no_proxy", "HTTP_PROXY", "HTTPS_PROXY", "NO_PROXY")
-    passed = [f"--env={name}={os.environ[name]}" for name in (*names, *proxies) if name in os.environ]
-    return ["--volume=/etc/ssl/certs:/etc/ssl/certs:ro", *passed]
+def _egress(folder: Path) -> str:
+    """What pip in a build needs of this machine's way out, as a volume: its certificates and its index.
+
+    A volume, since environment given to a build stays in the image. Proxies are passed on by buildah itself.
+    """
+    folder.mkdir()
+    (folder / "certificates.pem").write_bytes(Path("/etc/ssl/certs/ca-certificates.crt").read_bytes())
+    settings = {"cert": f"{_PIP_FOLDER}/certificates.pem"}
+    machine = configparser.ConfigParser()
+    machine.read("/etc/pip.conf")
+    for option in ("index-url", "extra-index-url", "trusted-host", "timeout"):
+        variable = "PIP_DEFAULT_TIMEOUT" if option == "timeout" else f"PIP_{option.upper().replace('-', '_')}"
+        value = os.environ.get(variable) or machine.get("global", option, fallback=None)
+        if value:
+            settings[option] = value
+    lines = ["[global]", *(f"{option} = {value}" for option, value in settings.items())]
+    (folder / "pip.conf").write_text("\n".join(lines) + "\n")
+    return f"--volume={folder}:{_PIP_FOLDER}:ro"
 
 
 def _root_tar() -> Path:
@@ -107,7 +118,7 @@ def _root_tar() -> Path:
         run(["tar", "--create", f"--file={folder / 'root.tar'}", f"--directory={root}", *numbers, "."])
         run(["rm", "-rf", str(root)])
 
-    return cached("debian-root", {"recipe": 1, "mirror": debian.mirror()}, make) / "root.tar"
+    return cached("debian-root", {"recipe": 2, "mirror": debian.mirror()}, make) / "root.tar"
 
 
 def _debian_archive(thing: str, image: str) -> Path:

@@ -14,7 +14,15 @@ OVERLAY = REPOSITORY / "kubernetes/overlays/simulated"
 DEPLOYMENTS = REPOSITORY / "kubernetes/deployments"
 SCENARIO = REPOSITORY / "examples/scenarios/haps.yaml"
 CARDS_A_NODE = 2
-_IMAGE_INPUTS = ("Containerfile", "pyproject.toml", "README.md", "src", "static")
+_IMAGE_INPUTS = (
+    "Containerfile",
+    ".containerignore",
+    "requirements.txt",
+    "pyproject.toml",
+    "README.md",
+    "src",
+    "static",
+)
 
 
 def load_image(cluster: Cluster) -> None:

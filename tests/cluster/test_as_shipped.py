@@ -1,6 +1,6 @@
 """The manifests unchanged, with the host's own /dev and /sys, on a node that has no NPU.
 
-Runs before the overlay is applied: the objects have the same names. (pytest takes files in alphabetical order.)
+Runs before the overlay is applied, since the objects have the same names: conftest.py sees to the order.
 """
 
 from collections.abc import Iterator

@@ -1,6 +1,7 @@
 """Nodes in operation: drivers are reloaded, agents upgraded, kubelets restarted, folders mounted badly."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -92,12 +93,28 @@ def test_the_plugin_comes_back_from_a_kubelet_restart(workloads: Workloads, prod
     workloads.run(npu_pod("holder", {ALPHA: 1}, NODE))
     before = lives(agents(product, "furiosa-npu-plugin")[NODE])
     node = product.cluster.node(NODE)
+    said_before = node.kubelet.log.stat().st_size
     node.kubelet.restart()
-    sockets = node.path("/var/lib/kubelet/device-plugins")
-    product.cluster.wait("the plugin's sockets", lambda: len(list(sockets.glob("*.sock"))) >= 3)
+    product.cluster.wait("both names registered again", lambda: registered(product, said_before) == {ALPHA, PLAIN})
+    registered_at = node_status_at(product)
+    product.cluster.wait("a node status of after that", lambda: node_status_at(product) > registered_at)
+    product.wait_allocatable(NODE, PLAIN, 1)
     workloads.run(npu_pod("next", {PLAIN: 1}, NODE))
     assert sorted(workloads.npus("holder") + workloads.npus("next")) == ["npu0", "npu1"]
     assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+
+
+def registered(product: Product, offset: int) -> set[str]:
+    """The resource names that the kubelet's log, read from a byte on, says were registered."""
+    with product.cluster.node(NODE).kubelet.log.open(errors="replace") as log:
+        log.seek(offset)
+        return set(re.findall(r"Got registration request from device plugin with resource name \"(.*)\"", log.read()))
+
+
+def node_status_at(product: Product) -> str:
+    """When the kubelet last wrote its node's status."""
+    conditions = product.cluster.get("node", NODE)["status"]["conditions"]
+    return str(next(one["lastHeartbeatTime"] for one in conditions if one["type"] == "Ready"))
 
 
 def test_a_noexec_host_tools_folder_is_named_in_an_error(product: Product) -> None:

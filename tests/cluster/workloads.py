@@ -76,6 +76,6 @@ class Workloads:
     def clear(self) -> None:
         """Deletes what the test made and waits until the API server has seen the last of it."""
         try:
-            self.cluster.kubectl("delete", "jobs,pods", "--all", "--timeout=90s")
+            self.cluster.kubectl("delete", "jobs,pods", "--all", "--grace-period=1", "--timeout=90s")
         except CommandFailed as failure:
             raise AssertionError(f"pods did not end: {failure}") from failure
