@@ -53,12 +53,12 @@ def closure() -> list[Frozen]:
         finder.run_script(str(script))
         for name in ALWAYS:
             finder.import_hook(name)
-        modules = [_freeze(name, module) for name, module in sorted(finder.modules.items()) if module.__file__]
+        modules = [_freeze(name, module) for name, module in sorted(finder.modules.items()) if _file(module)]
     return [module for module in modules if module is not None]
 
 
 def _freeze(name: str, module: Module) -> Frozen | None:
-    path = Path(str(module.__file__))
+    path = Path(_file(module) or "")
     if path.suffix != ".py":
         return None  # an extension module: in libpython, or done without
     if name == "__main__":
@@ -67,7 +67,13 @@ def _freeze(name: str, module: Module) -> Frozen | None:
         root = SOURCES if path.is_relative_to(SOURCES) else Path(sysconfig.get_path("stdlib"))
         shown = str(path.relative_to(root))
     code = compile(path.read_bytes(), shown, "exec", dont_inherit=True, optimize=2)
-    return Frozen(name, _marshalled(code), module.__path__ is not None)
+    return Frozen(name, _marshalled(code), getattr(module, "__path__", None) is not None)
+
+
+def _file(module: Module) -> str | None:
+    """modulefinder's `__file__`, which a built-in module has not."""
+    file: str | None = getattr(module, "__file__", None)
+    return file
 
 
 def _marshalled(code: CodeType) -> bytes:

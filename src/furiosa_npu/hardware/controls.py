@@ -3,6 +3,7 @@
 A value is checked before it is written, and written with one write(2), as a sysfs attribute wants it.
 """
 
+import errno
 import os
 from typing import NamedTuple
 
@@ -97,7 +98,8 @@ def set_control(path: str, value: str) -> None:
     except PermissionError as error:
         raise ControlError(f"{path}: {error.strerror}: setting it needs root on the host") from error
     except OSError as error:
-        raise ControlError(f"{path}: {error.strerror}") from error
+        hint = ": setting it needs a writable sysfs, as on the host" if error.errno == errno.EROFS else ""
+        raise ControlError(f"{path}: {error.strerror}{hint}") from error
     try:
         os.write(descriptor, f"{value}\n".encode())
     except OSError as error:
