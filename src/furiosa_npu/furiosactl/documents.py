@@ -86,5 +86,8 @@ def _file(file: str | Mapping[str, str]) -> list[str]:
 
 
 def _scalar(value: object) -> str:
-    """A JSON scalar is one of YAML too; characters that YAML does not take as they are are escaped."""
-    return json.dumps(value, ensure_ascii=not str(value).isprintable())
+    """Texts in double quotes, all that needs care in them as `\\UXXXXXXXX`; other scalars as in JSON."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in value)
+    return f'"{"".join(plain)}"'
