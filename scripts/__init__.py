@@ -1,0 +1,1 @@
+"""What a checkout is tested and measured with."""

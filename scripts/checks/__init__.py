@@ -1,0 +1,1 @@
+"""The test command: the machine's packages, a virtual environment, the stages, and what came of them."""

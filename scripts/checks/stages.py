@@ -1,0 +1,85 @@
+"""What is checked, in which order, and what of the machine each stage needs."""
+
+from pathlib import Path
+from typing import NamedTuple
+
+CHECKOUT = Path(__file__).parents[2]
+_CODE = ("src", "tests", "scripts", "static", "benchmarks")
+_CLUSTER_PACKAGES = CHECKOUT / "tests/cluster/apt-packages.txt"
+
+
+class Stage(NamedTuple):
+    """One part of the checks: programs to run one after the other, or a folder of tests."""
+
+    name: str
+    what: str
+    """a line of `--help`"""
+    deadline_seconds: int
+    """after which it is ended and counts as failed: a hang, not a slow machine"""
+    commands: tuple[tuple[str, ...], ...] = ()
+    """programs of the virtual environment and their arguments"""
+    tests: str | None = None
+    """a folder for pytest"""
+    needs_root: bool = False
+    """also Debian 12 and the right to make namespaces"""
+    packages: tuple[str, ...] = ()
+    """Debian packages beside those of every machine"""
+
+
+def _listed(file: Path) -> tuple[str, ...]:
+    """Package names, one a line; what follows a # is for people."""
+    lines = (line.partition("#")[0].strip() for line in file.read_text().splitlines())
+    return tuple(line for line in lines if line)
+
+
+STAGES = (
+    Stage(
+        "lint",
+        "ruff, mypy --strict, and the walls between rooms",
+        900,
+        commands=(
+            ("ruff", "check"),
+            ("ruff", "format", "--check"),
+            ("mypy", *_CODE),
+            ("lint-imports",),
+        ),
+    ),
+    Stage("unit", "pure parts, with property tests", 900, tests="tests/unit"),
+    Stage("protocol", "real gRPC and HTTP over sockets", 900, tests="tests/protocol"),
+    Stage("docs", "what the documents say is done and compared", 900, tests="tests/docs"),
+    Stage(
+        "static",
+        "furiosactl as one static file, in an empty chroot (root)",
+        900,
+        tests="tests/static",
+        needs_root=True,
+        packages=("busybox-static", "gcc", "libc6-dev", "libexpat1-dev", "libpython3.11-dev", "zlib1g-dev"),
+    ),
+    Stage("vendor", "the vendor's furiosa-smi reads simulated NPUs (root)", 600, tests="tests/vendor", needs_root=True),
+    Stage(
+        "cluster",
+        "a real Kubernetes 1.20 with three nodes (root)",
+        3600,
+        tests="tests/cluster",
+        needs_root=True,
+        packages=_listed(_CLUSTER_PACKAGES),
+    ),
+)
+
+
+def chosen(names: list[str]) -> tuple[Stage, ...]:
+    """The stages of these names in their own order; all where none is named. Raises KeyError for an unknown name."""
+    known = {stage.name for stage in STAGES}
+    for name in names:
+        if name not in known:
+            raise KeyError(name)
+    return tuple(stage for stage in STAGES if not names or stage.name in names)
+
+
+def commands_of(stage: Stage, programs: Path, junit: Path) -> tuple[tuple[str, ...], ...]:
+    """The whole command lines; tests write their counts to `junit`."""
+    if stage.tests is None:
+        return tuple((str(programs / command[0]), *command[1:]) for command in stage.commands)
+    # a line a test where each takes long
+    verbosity = "--verbose" if stage.name == "cluster" else "--quiet"
+    return ((str(programs / "python"), "-m", "pytest", verbosity, f"--junit-xml={junit}", stage.tests),)
