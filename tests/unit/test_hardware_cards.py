@@ -244,6 +244,14 @@ def test_a_device_id_of_no_known_family_is_said_and_is_something(roots: Roots) -
     assert (problem.found, problem.expected) == ("device id 0x0099", "0x0000 (Warboy) or 0x0001 (Renegade)")
 
 
+def test_a_pci_device_that_cannot_be_read_is_a_doubt_and_no_absence(roots: Roots) -> None:
+    """With it, "nothing found" is not "nothing there"."""
+    vendor = Path(roots.sysfs, "bus/pci/devices/0000:6d:00.0/vendor")
+    vendor.write_bytes(b"\xff")
+    problem = Problem(str(vendor), "bytes that are no UTF-8: b'\\xff'", "an id in hexadecimal")
+    assert look(roots).problems == (problem,)
+
+
 def test_the_nodes_family_is_warboy_where_there_is_one() -> None:
     """The labeller's rule."""
     assert [primary_family(families) for families in ((), ("renegade",), ("renegade", "warboy"))] == [

@@ -83,7 +83,7 @@ class App:
         self._scan()
         self._pool.settle(await self._books.at_start())
         tasks = [asyncio.create_task(endpoint.run()) for endpoint in self._endpoints.values()]
-        tasks.append(asyncio.create_task(self._cycle(folder)))
+        tasks.append(asyncio.create_task(self._cycle(folder, devices)))
         stopping = asyncio.create_task(stopped.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, stopping):
@@ -98,7 +98,7 @@ class App:
             if isinstance(result, Exception):
                 raise result
 
-    async def _cycle(self, folder: FolderWatch) -> None:
+    async def _cycle(self, folder: FolderWatch, devices: DeviceWatch) -> None:
         while True:
             try:
                 async with asyncio.timeout(SOON_SECONDS if self._pool.undecided else CYCLE_SECONDS):
@@ -106,6 +106,7 @@ class App:
             except TimeoutError:
                 pass
             self._due.clear()
+            devices.renew()
             try:
                 folder.ensure()
             except OSError as error:

@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from furiosa_npu.hardware import parsers
-from furiosa_npu.hardware.driver_file import FileProblem, list_names, read_text
+from furiosa_npu.hardware.driver_file import FileProblem, error_name, list_names, read_text
 from furiosa_npu.hardware.facts import Facts
 from furiosa_npu.hardware.reading import Family, PciLink, Problem
 
@@ -24,7 +24,7 @@ class PciNpu(NamedTuple):
 
 
 def list_npus(sysfs: str, problems: list[Problem]) -> tuple[PciNpu, ...]:
-    """The NPUs on the bus by address. A device whose ids cannot be read is not taken for one."""
+    """The NPUs on the bus by address. A device whose ids cannot be read might be one: that is put into `problems`."""
     found = []
     try:
         names = list_names(f"{sysfs}/{DEVICES}")
@@ -33,8 +33,10 @@ def list_npus(sysfs: str, problems: list[Problem]) -> tuple[PciNpu, ...]:
         return ()
     for name in names:
         folder = f"{sysfs}/{DEVICES}/{name}"
-        if _text(f"{folder}/vendor") == VENDOR and _text(f"{folder}/class").startswith(CLASS_PREFIX):
-            device = _text(f"{folder}/device")
+        if _text(f"{folder}/vendor", problems) != VENDOR:
+            continue
+        if _text(f"{folder}/class", problems).startswith(CLASS_PREFIX):
+            device = _text(f"{folder}/device", problems)
             found.append(PciNpu(name, _FAMILY_BY_DEVICE.get(device), device))
     return tuple(found)
 
@@ -56,8 +58,11 @@ def read_link(sysfs: str, bdf: str, problems: list[Problem]) -> PciLink | None:
     return None if link == PciLink(None, None, None, None) else link
 
 
-def _text(path: str) -> str:
+def _text(path: str, problems: list[Problem]) -> str:
     try:
-        return (read_text(path) or "").lower()
-    except (FileProblem, PermissionError):
-        return ""
+        return (read_text(path, "an id in hexadecimal") or "").lower()
+    except FileProblem as problem:
+        problems.append(problem.problem)
+    except PermissionError as error:
+        problems.append(Problem(path, error_name(error), "an id in hexadecimal"))
+    return ""

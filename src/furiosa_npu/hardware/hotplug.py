@@ -24,7 +24,7 @@ class DeviceWatch:
         self._root: int | None = None
         self._renegade: int | None = None
         try:
-            self._watch()
+            self.renew()
         except OSError:
             self._inotify.close()
             raise
@@ -46,14 +46,14 @@ class DeviceWatch:
             elif event.wd == self._renegade or event.name == RENEGADE_FOLDER or event.name.startswith("npu"):
                 changed = True
         if changed:
-            self._watch()
+            self.renew()
         return changed
 
     def close(self) -> None:
         self._inotify.close()
 
-    def _watch(self) -> None:
-        """Watches what is there and not watched yet; a folder that is not there yet is seen when it comes."""
+    def renew(self) -> None:
+        """Watches what is there and not watched yet. To be called now and then where the devfs root itself may come."""
         try:
             if self._root is None:
                 self._root = self._inotify.add_watch(self._devfs, _MASK)
