@@ -4,6 +4,8 @@ import os
 import re
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -42,12 +44,12 @@ def _run(words: list[str], folder: Path, **environment: str) -> subprocess.Compl
 
 
 @pytest.fixture
-def open_folder(tmp_path: Path) -> Path:
-    """A folder in which every user may work, whoever runs the tests."""
-    for parent in (tmp_path, *tmp_path.parents[:2]):
-        parent.chmod(0o755)
-    tmp_path.chmod(0o1777)
-    return tmp_path
+def open_folder() -> Iterator[Path]:
+    """A folder in which every user may work; pytest's own are closed to others."""
+    folder = Path(tempfile.mkdtemp(prefix="npu-", dir="/tmp"))
+    folder.chmod(0o1777)
+    yield folder
+    shutil.rmtree(folder)
 
 
 @pytest.mark.parametrize("who", ["who runs the tests", *(["an ordinary user"] if os.getuid() == 0 else [])])
@@ -55,7 +57,7 @@ def test_the_demo_ends_with_what_the_readme_shows(open_folder: Path, who: str) -
     """Exit 0, the pod's view as the README has it, nothing left behind; root and an ordinary user alike."""
     checkout = _copy(open_folder)
     temporary = open_folder / "tmp"
-    temporary.mkdir(mode=0o1777)
+    temporary.mkdir()
     temporary.chmod(0o1777)
     as_who = [*NOBODY] if who == "an ordinary user" else []
     done = _run([*as_who, f"{checkout}/scripts/demo"], open_folder, TMPDIR=str(temporary))
