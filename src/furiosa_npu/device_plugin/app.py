@@ -17,16 +17,14 @@ from furiosa_npu.device_plugin import pages
 from furiosa_npu.device_plugin.conditions import Conditions
 from furiosa_npu.device_plugin.disable_list import DisableList
 from furiosa_npu.device_plugin.endpoint import Endpoint
-from furiosa_npu.device_plugin.folder_watch import FolderWatch
+from furiosa_npu.device_plugin.events import Events
 from furiosa_npu.device_plugin.host_tools import HostTools
 from furiosa_npu.device_plugin.kubelet_books import KubeletBooks
 from furiosa_npu.device_plugin.npu_pool import CardReaders, NpuPool
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
 from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings
 from furiosa_npu.hardware.cards import read_card, read_cards
-from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.reading import Reading, Roots
-from furiosa_npu.linux.inotify import Inotify
 
 CYCLE_SECONDS = 1.0
 """Between two looks at the cards: the promise is that a good idle card is offered within 2 s."""
@@ -73,17 +71,21 @@ class App:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, stopped.set)
         listener = self._listen(self._settings.listen_address, loop)
-        devices = DeviceWatch(self._roots)
-        folder_events = Inotify()
-        folder = FolderWatch(self._settings.device_plugins_dir, folder_events, self._folder_changed)
-        loop.add_reader(devices.fileno(), lambda: self._due.set() if devices.drain() else None)
-        loop.add_reader(folder_events.fileno(), folder.readable)
+        events = Events(
+            self._roots,
+            self._settings.device_plugins_dir,
+            loop.add_reader,
+            self._conditions,
+            on_devices=self._due.set,
+            on_folder=self._folder_changed,
+        )
         self._introduce()
         self._tools.furiosactl()
         self._scan()
         self._pool.settle(await self._books.at_start())
+        events.renew()
         tasks = [asyncio.create_task(endpoint.run()) for endpoint in self._endpoints.values()]
-        tasks.append(asyncio.create_task(self._cycle(folder, devices)))
+        tasks.append(asyncio.create_task(self._cycle(events)))
         stopping = asyncio.create_task(stopped.wait())
         done, _ = await asyncio.wait([*tasks, stopping], return_when=asyncio.FIRST_COMPLETED)
         for task in (*tasks, stopping):
@@ -98,7 +100,7 @@ class App:
             if isinstance(result, Exception):
                 raise result
 
-    async def _cycle(self, folder: FolderWatch, devices: DeviceWatch) -> None:
+    async def _cycle(self, events: Events) -> None:
         while True:
             try:
                 async with asyncio.timeout(SOON_SECONDS if self._pool.undecided else CYCLE_SECONDS):
@@ -106,13 +108,9 @@ class App:
             except TimeoutError:
                 pass
             self._due.clear()
-            devices.renew()
-            try:
-                folder.ensure()
-            except OSError as error:
-                self._log.debug(
-                    "the folder cannot be watched", path=self._settings.device_plugins_dir, error=str(error)
-                )
+            events.renew()
+            if not events.of_folder:
+                self._folder_changed()
             self._scan()
             if self._pool.ledger.entries:
                 self._pool.settle(await self._books.observe(self._pool.ledger))

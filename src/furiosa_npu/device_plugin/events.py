@@ -1,0 +1,84 @@
+"""What the kernel tells without being asked: device files that come and go, sockets in the kubelet's folder."""
+
+from collections.abc import Callable
+
+from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.hardware.hotplug import DeviceWatch
+from furiosa_npu.hardware.reading import Roots
+from furiosa_npu.linux.inotify import (
+    IN_ATTRIB,
+    IN_CREATE,
+    IN_DELETE,
+    IN_DELETE_SELF,
+    IN_IGNORED,
+    IN_MOVE_SELF,
+    IN_MOVED_TO,
+    Inotify,
+)
+
+_FOLDER_MASK = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF
+_FOLDER_ENDED = IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF
+
+
+class Events:
+    """Calls back at events of the devfs root and of the device plugins' folder; either may come later, and go.
+
+    Where there is no inotify to be had (`max_user_instances`, `max_user_watches`), that is said, and the agent's own
+    cycle has to do. `renew` is to be called in each cycle.
+    """
+
+    def __init__(
+        self,
+        roots: Roots,
+        folder: str,
+        add_reader: Callable[[int, Callable[[], None]], object],
+        conditions: Conditions,
+        on_devices: Callable[[], None],
+        on_folder: Callable[[], None],
+    ) -> None:
+        self._roots = roots
+        self._folder = folder
+        self._add_reader = add_reader
+        self._conditions = conditions
+        self._on_devices = on_devices
+        self._on_folder = on_folder
+        self._devices: DeviceWatch | None = None
+        self._inotify: Inotify | None = None
+        self._watching = False
+
+    @property
+    def of_folder(self) -> bool:
+        """Events of the folder come; without them somebody has to look."""
+        return self._watching
+
+    def renew(self) -> None:
+        """Watches what is there and not watched yet."""
+        try:
+            if self._devices is None:
+                self._devices = DeviceWatch(self._roots)
+                self._add_reader(self._devices.fileno(), self._devices_readable)
+            self._devices.renew()
+            if self._inotify is None:
+                self._inotify = Inotify()
+                self._add_reader(self._inotify.fileno(), self._folder_readable)
+            if not self._watching:
+                self._inotify.add_watch(self._folder, _FOLDER_MASK)
+                self._watching = True
+                self._on_folder()
+        except FileNotFoundError:
+            return  # the folder is not there yet: its endpoints say so
+        except OSError as error:
+            self._conditions.remark("inotify", f"no events from the kernel ({error}): looking once a second instead")
+        else:
+            self._conditions.well("inotify")
+
+    def _devices_readable(self) -> None:
+        if self._devices is not None and self._devices.drain():
+            self._on_devices()
+
+    def _folder_readable(self) -> None:
+        events = self._inotify.read() if self._inotify is not None else []
+        if any(event.mask & _FOLDER_ENDED for event in events):
+            self._watching = False
+        if events:
+            self._on_folder()
