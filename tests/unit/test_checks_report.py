@@ -1,7 +1,6 @@
 """The test command's summary and exit status."""
 
 import pytest
-
 from scripts.checks.machine import to_install
 from scripts.checks.report import LOUD, Counts, Outcome, counts_of_junit, duration, exit_status, summary
 from scripts.checks.stages import STAGES, chosen
@@ -27,12 +26,12 @@ def test_the_summary_says_each_stage_and_ends_with_one_line_of_counts() -> None:
     assert summary(outcomes).splitlines() == [
         "",
         "stage      verdict          time  tests",
-        "lint       FAILED    1 min 01 s  ",
+        "lint       FAILED     1 min 01 s  ",
         "           mypy src: exit 1",
-        "unit       passed         7.0 s  12 passed",
-        "docs       FAILED         3.0 s  5 passed, 1 skipped",
-        "cluster    NOT RUN        0.0 s  ",
-        "total                1 min 11 s",
+        "unit       passed          7.0 s  12 passed",
+        "docs       FAILED          3.0 s  5 passed, 1 skipped",
+        "cluster    NOT RUN         0.0 s  ",
+        "total                 1 min 11 s",
         "",
         LOUD,
         "NOT RUN: cluster: it needs root",
