@@ -83,13 +83,13 @@ async def test_two_pods_for_the_last_card_under_one_name(folder: str) -> None:
 
 
 async def test_two_pods_for_the_last_card_under_two_names(folder: str) -> None:
-    """One runs; the other, which the scheduler let pass, fails at admission with a reason, and robs nobody."""
+    """One runs; the other, which the scheduler let pass, fails at admission with our reason, and robs nobody."""
     async with plugin_node(folder, cards("warboy")) as node:
         first, second = pod("first", {ALPHA: 1}), pod("second", {PLAIN: 1})
         statuses = await asyncio.gather(node.kubelet.run(first), node.kubelet.run(second))
         assert [status.phase for status in statuses] == ["Running", "Failed"]
         assert statuses[1].reason == "UnexpectedAdmissionError"
-        assert PLAIN in statuses[1].message
+        assert "in use under the name alpha.furiosa.ai/npu" in statuses[1].message
         assert (await node.kubelet.start_container(first, first.containers[0])).phase == "Running"
 
 

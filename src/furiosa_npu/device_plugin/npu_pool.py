@@ -14,6 +14,10 @@ SECOND_READING_SECONDS = STILL_SECONDS_WHERE_CLOSED
 """Between two readings of a Warboy's `perf_regs` at the last look, where the first does not decide. What is still
 undecided then is refused."""
 
+ONE_INSTANT_SECONDS = 0.5
+"""For how long after a hand-over the lists under the other names stay as they were. A pod that came in the same instant
+under another name is then refused by us, with the reason; the kubelet alone would say `Available: 0`."""
+
 
 class Refused(Exception):
     """A hand-over that is refused; the message is the reason for the person who reads the pod's events."""
@@ -46,6 +50,7 @@ class NpuPool:
         self._clock = clock
         self._on_change = on_change
         self._handing_over = asyncio.Lock()
+        self._handed_over_at: dict[str, float] = {}
 
     def scan(self) -> None:
         """Reads and judges every card."""
@@ -73,6 +78,11 @@ class NpuPool:
     def offers(self, resource: str) -> tuple[Offer, ...]:
         return offers(self.pool, self.ledger, resource)
 
+    def instant_left(self, resource: str) -> float:
+        """How long the list under `resource` has to wait yet, in seconds; see ONE_INSTANT_SECONDS."""
+        others = [at for name, at in self._handed_over_at.items() if name != resource]
+        return max(0.0, max(others) + ONE_INSTANT_SECONDS - self._clock()) if others else 0.0
+
     def preferred(
         self, resource: str, available: Sequence[str], must_include: Sequence[str], size: int
     ) -> tuple[str, ...]:
@@ -85,7 +95,8 @@ class NpuPool:
         """
         async with self._handing_over:
             cards = await self._look(resource, unit_ids)
-            self.ledger = hand_out(self.ledger, resource, unit_ids, self._clock())
+            self._handed_over_at[resource] = now = self._clock()
+            self.ledger = hand_out(self.ledger, resource, unit_ids, now)
         self.scan()
         self._on_change()
         return cards

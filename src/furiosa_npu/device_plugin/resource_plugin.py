@@ -67,6 +67,7 @@ class ResourcePlugin:
                     sent, sendings = response, self._sendings
                     yield response
                 await wake.wait()
+                await asyncio.sleep(self._pool.instant_left(self.resource))
                 wake.clear()
         finally:
             self._streams.discard(wake)
