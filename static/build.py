@@ -23,7 +23,20 @@ MAIN = "from furiosa_npu.furiosactl.__main__ import main\nmain()\n"
 ALWAYS = ("encodings.utf_8", "encodings.latin_1", "encodings.ascii", "encodings.aliases")
 """What no import statement shows: the interpreter asks for them by name."""
 LEFT_OUT = (
-    *("_bootsubprocess", "_osx_support", "_strptime", "argparse", "asyncio", "bdb", "bz2", "calendar", "cmd", "code"),
+    *(
+        "encodings.mbcs",
+        "encodings.oem",
+        "_bootsubprocess",
+        "_osx_support",
+        "_strptime",
+        "argparse",
+        "asyncio",
+        "bdb",
+        "bz2",
+        "calendar",
+        "cmd",
+        "code",
+    ),
     *("codeop", "concurrent", "copy", "datetime", "decimal", "difflib", "dis", "doctest", "email"),
     *("fractions", "getopt", "gettext", "glob", "gzip", "html", "http", "importlib.metadata", "inspect", "locale"),
     *("logging", "lzma", "multiprocessing", "ntpath", "nturl2path", "numbers", "optparse", "org", "pathlib", "pdb"),
@@ -34,7 +47,10 @@ LEFT_OUT = (
     *("ast", "linecache"),
 )
 """Imported by functions of the library that furiosactl never calls; a test runs every command without them."""
-FLAGS = ("-X", "no_debug_ranges")
+FLAGS = ("-s", "-X", "no_debug_ranges", "-X", "furiosactl_build")
+"""The last one is nobody's but ours: it tells the process that goes on from the one that was called."""
+ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
+"""All of it: nobody's PYTHONPATH or CPATH gets into the file, and sets are marshalled in one order."""
 LINK = ("-static", "-Wl,--build-id=none", "-Wl,--gc-sections")
 
 
@@ -127,9 +143,8 @@ def main() -> None:
     parser.add_argument("out", type=Path, help="the executable to write")
     parser.add_argument("--objects", type=Path, help="folder for the objects to relink it with another glibc")
     options = parser.parse_args()
-    if os.environ.get("PYTHONHASHSEED") != "0" or "no_debug_ranges" not in sys._xoptions:
-        environment = {**os.environ, "PYTHONHASHSEED": "0"}
-        os.execve(sys.executable, [sys.executable, *FLAGS, *sys.argv], environment)  # noqa: S606
+    if "furiosactl_build" not in sys._xoptions:
+        os.execve(sys.executable, [sys.executable, *FLAGS, *sys.argv], ENVIRONMENT)  # noqa: S606
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         write_table(closure(), folder)

@@ -1,5 +1,6 @@
 /* furiosactl as one static file: an interpreter that reads nothing of the host but what its program opens. */
 #include <Python.h>
+#include <signal.h>
 
 #include "frozen_table.h"
 
@@ -13,6 +14,8 @@ static int fail(PyStatus status)
 
 int main(int argc, char **argv)
 {
+    signal(SIGPIPE, SIG_IGN); /* as the interpreter does: a reader that has gone is an error of write(2), exit code 1 */
+
     PyPreConfig preconfig;
     PyPreConfig_InitIsolatedConfig(&preconfig);
     preconfig.utf8_mode = 1;
@@ -30,19 +33,21 @@ int main(int argc, char **argv)
     config.parse_argv = 0;
     config.module_search_paths_set = 1;
     /* Without these the interpreter would look for itself: along PATH, for pyvenv.cfg, for lib/python3.11. */
-    PyConfig_SetString(&config, &config.program_name, L"furiosactl");
-    PyConfig_SetString(&config, &config.executable, L"/furiosactl");
-    PyConfig_SetString(&config, &config.home, L"/nonexistent");
-    status = PyConfig_SetBytesArgv(&config, argc, argv);
-    if (PyStatus_Exception(status))
-        return fail(status);
-
+    status = PyConfig_SetString(&config, &config.program_name, L"furiosactl");
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetString(&config, &config.executable, L"/furiosactl");
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetString(&config, &config.home, L"/nonexistent");
+    if (!PyStatus_Exception(status))
+        status = PyConfig_SetBytesArgv(&config, argc, argv);
     PyImport_FrozenModules = frozen_table;
-    status = Py_InitializeFromConfig(&config);
+    if (!PyStatus_Exception(status))
+        status = Py_InitializeFromConfig(&config);
     PyConfig_Clear(&config);
     if (PyStatus_Exception(status))
         return fail(status);
-    if (PyImport_ImportFrozenModule("__main__") < 0)
-        PyErr_Print(); /* of SystemExit: ends the process with its code */
-    return Py_FinalizeEx() < 0;
+    int ran = PyImport_ImportFrozenModule("__main__");
+    if (ran < 0)
+        PyErr_Print(); /* SystemExit ends the process here, with its code; whatever else comes back is a failure */
+    return Py_FinalizeEx() < 0 || ran != 1;
 }
