@@ -17,12 +17,12 @@ PIP_*              pip's own variables, such as PIP_INDEX_URL
 import os
 import sys
 import time
-from pathlib import Path
 
 from scripts.checks import machine, report
-from scripts.checks.environment import NoEnvironment, variables, virtual_environment
+from scripts.checks.environment import NoEnvironment
+from scripts.checks.preparation import Prepared, prepare
 from scripts.checks.running import Interrupted, interruptible, run_stage
-from scripts.checks.stages import CHECKOUT, STAGES, Stage, chosen
+from scripts.checks.stages import STAGES, Stage, chosen
 
 
 def main(argv: list[str]) -> int:
@@ -60,37 +60,21 @@ def _all(stages: tuple[Stage, ...], outcomes: list[report.Outcome]) -> None:
     runnable = [stage for stage in stages if why_not is None or not stage.needs_root]
     started = time.monotonic()
     failures: tuple[str, ...] = ()
-    cache = machine.cache_folder()
-    place: Path | None = None
+    prepared: Prepared | None = None
     try:
-        _install(runnable, may_install=why_not is None or os.geteuid() == 0)
-        place = virtual_environment(CHECKOUT, cache)
+        prepared = prepare([package for stage in runnable for package in stage.packages])
     except (machine.NoPackages, NoEnvironment) as problem:
         failures = (str(problem),)
     outcomes.append(report.Outcome("set-up", time.monotonic() - started, report.Counts(), failures))
     for stage in stages:
         if stage not in runnable:
             outcomes.append(report.Outcome(stage.name, 0, report.Counts(), not_run=why_not))
-        elif place is None:
+        elif prepared is None:
             outcomes.append(report.Outcome(stage.name, 0, report.Counts(), not_run="its set-up failed"))
         else:
             print(f"\n== {stage.name}: {stage.what}", flush=True)
-            outcomes.append(run_stage(stage, place / "bin", variables(place, cache)))
+            outcomes.append(run_stage(stage, *prepared))
             print(f"== {stage.name}: {outcomes[-1].verdict} in {report.duration(outcomes[-1].seconds)}", flush=True)
-
-
-def _install(stages: list[Stage], *, may_install: bool) -> None:
-    """Debian's packages that the stages need; an ordinary user's machine has to have python3-venv."""
-    wanted = [package for stage in stages for package in stage.packages]
-    lacking = machine.missing(wanted)
-    if not machine.can_make_venvs(sys.executable):
-        lacking.append("python3-venv")
-    if not lacking:
-        return
-    if not may_install:
-        raise machine.NoPackages(f"missing: {' '.join(lacking)}; run 'apt-get install {' '.join(lacking)}' as root")
-    print(f"== set-up: installing {' '.join(machine.to_install(lacking))}", flush=True)
-    machine.install(machine.to_install(lacking))
 
 
 if __name__ == "__main__":

@@ -11,8 +11,9 @@ from pathlib import Path
 from types import FrameType
 from xml.etree import ElementTree
 
+from scripts.checks.preparation import CHECKOUT
 from scripts.checks.report import Counts, Outcome, counts_of_junit
-from scripts.checks.stages import CHECKOUT, Stage, commands_of
+from scripts.checks.stages import Stage, commands_of
 
 _SECONDS_TO_CLEAR_UP = 180
 """for a program that was asked to end: a cluster of three nodes is taken down meanwhile"""

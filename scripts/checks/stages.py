@@ -3,7 +3,8 @@
 from pathlib import Path
 from typing import NamedTuple
 
-CHECKOUT = Path(__file__).parents[2]
+from scripts.checks.preparation import CHECKOUT
+
 _CODE = ("src", "tests", "scripts", "static", "benchmarks")
 _CLUSTER_PACKAGES = CHECKOUT / "tests/cluster/apt-packages.txt"
 

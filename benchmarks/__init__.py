@@ -1,0 +1,1 @@
+"""What the agents cost on a node, beside Kubernetes' own sample device plugin: `scripts/bench`."""
