@@ -1,6 +1,5 @@
 """`--format json|yaml`: a list of cards with the same keys, numbers unrounded, null where absent."""
 
-import json
 from collections.abc import Mapping, Sequence
 
 from furiosa_npu.furiosactl.status import card_status, file_status, file_type
@@ -53,6 +52,8 @@ def _card(card: Reading, device_files: Files) -> Card:
 
 def to_json(cards: Sequence[Card]) -> str:
     """Indented JSON, text as it is."""
+    import json  # only this format needs it
+
     return json.dumps(cards, indent=2, ensure_ascii=False) + "\n"
 
 
@@ -86,8 +87,16 @@ def _file(file: str | Mapping[str, str]) -> list[str]:
 
 
 def _scalar(value: object) -> str:
-    """Texts in double quotes, all that needs care in them as `\\UXXXXXXXX`; other scalars as in JSON."""
+    """Texts in double quotes, all that needs care in them as `\\UXXXXXXXX`; numbers in full.
+
+    A number in short form would need a point (`1.0e-06`): YAML 1.1 takes `1e-06` for a text.
+    """
+    if value is None:
+        return "null"
+    if isinstance(value, float):
+        mantissa, exponent, power = repr(value).partition("e")
+        return repr(value) if not exponent or "." in mantissa else f"{mantissa}.0e{power}"
     if not isinstance(value, str):
-        return json.dumps(value)
+        return str(value)
     plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in value)
     return f'"{"".join(plain)}"'

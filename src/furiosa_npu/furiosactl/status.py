@@ -1,5 +1,6 @@
 """What one reading says of a card and of its device files."""
 
+from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
 from furiosa_npu.hardware.occupancy import pes_in_use
@@ -22,6 +23,12 @@ def card_status(card: Reading) -> CardStatus:
         return CardStatus("Failed", "not alive: the driver says that the card does not run")
     used = [str(pe) for pe, in_use in enumerate(pes_in_use(card)) if in_use]
     return CardStatus("In use", f"PE {', '.join(used)} in use") if used else CardStatus("Ready", None)
+
+
+def failures(cards: Sequence[Reading]) -> tuple[str, ...]:
+    """A sentence for each card that failed, in the cards' order."""
+    judged = ((card, card_status(card)) for card in cards)
+    return tuple(f"{card.name} failed: {reason}" for card, (status, reason) in judged if status == "Failed")
 
 
 def file_status(card: Reading, file: DeviceFile) -> Status:

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from furiosa_npu.furiosactl.status import card_title, file_status, file_type
+from furiosa_npu.furiosactl.status import card_status, card_title, file_status, file_type
 from furiosa_npu.hardware.reading import Reading
 
 Row = tuple[str, ...]
@@ -25,7 +25,7 @@ def list_table(cards: Sequence[Reading]) -> str:
             (card.name if position == 0 else "", file.name, file_type(file), file_status(card, file))
             for position, file in enumerate(card.compute_files)
         ]
-        groups.append(rows or [(card.name, ABSENT, ABSENT, "Failed")])
+        groups.append(rows or [(card.name, ABSENT, ABSENT, card_status(card).status)])
     return _table(("NPU", "DEVNAME", "Type", "Status"), groups)
 
 
@@ -34,8 +34,8 @@ def _info_row(card: Reading, *, full: bool) -> Row:
     row = (
         card.name,
         card_title(card),
-        ABSENT if celsius is None else f"{celsius:.0f}°C",
-        ABSENT if watts is None else f"{watts:.2f} W",
+        ABSENT if celsius is None else f"{celsius:z.0f}°C",
+        ABSENT if watts is None else f"{watts:z.2f} W",
         card.pci_bdf or ABSENT,
         card.pci_dev or ABSENT,
     )
