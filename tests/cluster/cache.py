@@ -20,8 +20,16 @@ def cache_folder() -> Path:
 
 
 def say(text: str) -> None:
-    """Progress for whoever waits: one line, at once, past pytest's capture."""
-    os.write(2, f"[cluster] {text}\n".encode())
+    """Progress for whoever waits: one line, at once, on the standard error that the process was started with."""
+    os.write(_said_on[-1], f"[cluster] {text}\n".encode())
+
+
+def say_on(descriptor: int) -> None:
+    """From now on `say` writes to a duplicate of this descriptor, whatever becomes of the number (pytest's capture)."""
+    _said_on.append(os.dup(descriptor))
+
+
+_said_on = [2]
 
 
 def digest(inputs: Mapping[str, object]) -> str:

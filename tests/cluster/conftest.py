@@ -4,7 +4,7 @@ from collections.abc import Generator, Iterator
 
 import pytest
 
-from tests.cluster.cache import say
+from tests.cluster.cache import say, say_on
 from tests.cluster.cluster import Cluster
 from tests.cluster.evidence import collect
 from tests.cluster.product import Product, load_image
@@ -13,6 +13,11 @@ from tests.cluster.workloads import Workloads
 
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--keep", action="store_true", help="leave the cluster running after the tests")
+
+
+def pytest_configure() -> None:
+    """Called before pytest captures what tests write: progress goes past the capture."""
+    say_on(2)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.product import DEPLOYMENTS
+from tests.cluster.workloads import GONE_SECONDS
 
 NODE = "plain-node01"
 FAMILY = "alpha.furiosa.ai/npu.family"
@@ -23,7 +24,9 @@ def cluster_without_npus(cluster_with_image: Cluster) -> Iterator[Cluster]:
     for manifest in (PLUGIN, LABELLER):
         cluster.kubectl("delete", "--ignore-not-found", f"--filename={manifest}", "--timeout=60s")
     cluster.kubectl("label", "node", NODE, f"{FAMILY}-")
-    cluster.wait("the agents' pods to end", lambda: not cluster.get("pods", "--namespace=kube-system")["items"])
+    cluster.wait(
+        "the agents' pods to end", lambda: not cluster.get("pods", "--namespace=kube-system")["items"], GONE_SECONDS
+    )
 
 
 def readiness(cluster: Cluster, name: str) -> tuple[int, int]:

@@ -9,7 +9,7 @@ from typing import Any
 
 from tests.cluster.pods import ALPHA, PLAIN, npu_pod
 from tests.cluster.product import Product
-from tests.cluster.workloads import Workloads
+from tests.cluster.workloads import GONE_SECONDS, Workloads
 
 NODE = "warboy-node01"
 FAMILY = "alpha.furiosa.ai/npu.family"
@@ -80,8 +80,8 @@ def test_a_labeller_upgrade_leaves_label_and_plugin_pod_alone(product: Product) 
     with labels_seen(product, NODE) as seen:
         product.cluster.kubectl("rollout", "restart", "--namespace=kube-system", "daemonset/furiosa-npu-labeller")
         product.cluster.kubectl(
-            *("rollout", "status", "--namespace=kube-system", "daemonset/furiosa-npu-labeller", "--timeout=120s"),
-            deadline_seconds=130,
+            *("rollout", "status", "--namespace=kube-system", "daemonset/furiosa-npu-labeller"),
+            deadline_seconds=3 * GONE_SECONDS,
         )
     assert agents(product, "furiosa-npu-labeller")[NODE]["metadata"]["uid"] != old
     assert set(seen) == {"warboy"}
@@ -134,7 +134,7 @@ def test_a_noexec_host_tools_folder_is_named_in_an_error(product: Product) -> No
 def restart_plugin(product: Product) -> None:
     """Deletes the node's plugin pod; its DaemonSet makes another."""
     name = agents(product, "furiosa-npu-plugin")[NODE]["metadata"]["name"]
-    product.cluster.kubectl("delete", "pod", "--namespace=kube-system", name)
+    product.cluster.kubectl("delete", "pod", "--namespace=kube-system", name, deadline_seconds=GONE_SECONDS)
     product.cluster.wait("another plugin pod", lambda: NODE in agents(product, "furiosa-npu-plugin"))
 
 
