@@ -15,6 +15,7 @@ static int fail(PyStatus status)
 int main(int argc, char **argv)
 {
     signal(SIGPIPE, SIG_IGN); /* as the interpreter does: a reader that has gone is an error of write(2), exit code 1 */
+    setenv("TZ", "UTC0", 1);  /* else the interpreter's start would open the file that TZ names, or /etc/localtime */
 
     PyPreConfig preconfig;
     PyPreConfig_InitIsolatedConfig(&preconfig);

@@ -14,6 +14,12 @@ from tests.cluster.cache import cached, digest_of_files
 REPOSITORY = Path(__file__).parents[2]
 INPUTS = ("static", "src/furiosa_npu/__init__.py", "src/furiosa_npu/furiosactl", "src/furiosa_npu/hardware")
 INTERPRETER = "/usr/bin/python3.11"
+SCENARIO = b"""
+cards:
+  - {family: warboy, pci_bdf: 0000:01:00.0}
+  - {family: warboy, pci_bdf: 0000:02:00.0}
+  - {family: renegade, pci_bdf: 0000:03:00.0}
+"""
 HOSTILE = {
     "PYTHONHOME": "/nowhere",
     "PYTHONPATH": "/",
@@ -26,24 +32,30 @@ HOSTILE = {
     "PYTHONMALLOC": "debug",
     "LD_PRELOAD": "/evil.so",
     "LD_LIBRARY_PATH": "/",
+    "PYTHONPLATLIBDIR": "/evil",
+    "PYTHONHASHSEED": "no number",
     "LC_ALL": "tr_TR.ISO-8859-9",
+    "TZ": ":/evil.py",
     "PATH": "",
 }
 
 
-def _build(out: Path) -> None:
-    subprocess.run([INTERPRETER, str(REPOSITORY / "static/build.py"), str(out)], check=True)
+def _build(out: Path, *words: str, repository: Path = REPOSITORY, environment: dict[str, str] | None = None) -> None:
+    command = [INTERPRETER, str(repository / "static/build.py"), str(out), *words]
+    subprocess.run(command, check=True, cwd="/", env={"PATH": os.environ["PATH"], **(environment or {})})
 
 
-def _library_version() -> str:
-    query = ["dpkg-query", "--show", "--showformat=${Version}", "libpython3.11-dev"]
-    return subprocess.run(query, check=True, capture_output=True, text=True).stdout
+def _debian_versions() -> list[str]:
+    """Of all that goes into the file beside our own sources."""
+    packages = ("libpython3.11-dev", "libpython3.11-stdlib", "libexpat1-dev", "zlib1g-dev", "libc6-dev", "gcc-12")
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\n", *packages, "binutils"]
+    return subprocess.run(query, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
 @pytest.fixture(scope="session")
 def executable() -> Path:
     """The static furiosactl of this tree."""
-    inputs = {"files": digest_of_files(REPOSITORY, INPUTS), "library": _library_version()}
+    inputs = {"files": digest_of_files(REPOSITORY, INPUTS), "debian": _debian_versions()}
     return cached("furiosactl", inputs, lambda folder: _build(folder / "furiosactl")) / "furiosactl"
 
 
@@ -55,8 +67,10 @@ def jail(executable: Path, tmp_path: Path) -> Iterator[Path]:
     (root / "bin").mkdir(parents=True)
     shutil.copy("/bin/busybox", root / "bin/busybox")
     shutil.copy(executable, root / "bin/furiosactl")
-    create = [sys.executable, "-m", "furiosa_npu.simulator", "create", str(root / "sim")]
-    subprocess.run([*create, str(REPOSITORY / "examples/scenarios/mixed.yaml")], check=True, capture_output=True)
+    create = [sys.executable, "-m", "furiosa_npu.simulator", "create", str(root / "sim"), "/dev/stdin"]
+    subprocess.run(create, check=True, capture_output=True, input=SCENARIO)
+    fail = [sys.executable, "-m", "furiosa_npu.simulator", "fail", str(root / "sim"), "npu1"]
+    subprocess.run(fail, check=True, capture_output=True)
     (root / "pyvenv.cfg").write_text("home = /evil\n")
     (root / "evil.py").write_text("raise SystemExit('the host was listened to')\n")
     subprocess.run(["mount", "--bind", "-o", "ro", str(root), str(root)], check=True)
@@ -65,26 +79,38 @@ def jail(executable: Path, tmp_path: Path) -> Iterator[Path]:
     subprocess.run(["umount", str(root)], check=True)
 
 
-def _inside(root: Path, *arguments: str, environment: dict[str, str] | None = None) -> tuple[int, bytes, bytes]:
-    command = ["chroot", "--userspec=65534:65534", "--groups=", str(root), "/bin/furiosactl", *arguments]
+TABLE = """\
++------+------------------+-------+--------+--------------+---------+
+| NPU  | Name             | Temp. | Power  | PCI-BDF      | PCI-DEV |
++------+------------------+-------+--------+--------------+---------+
+| npu0 | FuriosaAI Warboy |  40°C | 1.37 W | 0000:01:00.0 | 510:0   |
++------+------------------+-------+--------+--------------+---------+
+"""
+Words = tuple[str | bytes, ...]
+ROOTS = ("--devfs-root=/sim/dev", "--sysfs-root=/sim/sys")
+
+
+def _inside(root: Path, *words: str | bytes, environment: dict[str, str] | None = None) -> tuple[int, bytes, bytes]:
     # chroot itself is dynamic and would stumble over LD_PRELOAD: busybox sets the variables inside.
     settings = [f"{name}={value}" for name, value in (environment or {}).items()]
-    command[4:4] = ["/bin/busybox", "env", "-i", *settings]
-    done = subprocess.run(command, check=False, capture_output=True, cwd="/")
+    jailed = ["chroot", "--userspec=65534:65534", "--groups=", str(root), "/bin/busybox", "env", "-i", *settings]
+    done = subprocess.run([*jailed, "/bin/furiosactl", *words], check=False, capture_output=True, cwd="/")
     return done.returncode, done.stdout, done.stderr
 
 
-def _by_interpreter(root: Path, *arguments: str) -> tuple[int, bytes, bytes]:
-    roots = ["--devfs-root", str(root / "sim/dev"), "--sysfs-root", str(root / "sim/sys")]
-    command = [sys.executable, "-m", "furiosa_npu.furiosactl", *arguments, *roots]
+def _by_interpreter(root: Path, *words: str | bytes) -> tuple[int, bytes, bytes]:
+    """The same roots, seen from outside the jail; what is said of them is told as if from within."""
+    roots = (f"--devfs-root={root}/sim/dev", f"--sysfs-root={root}/sim/sys")
+    command = [sys.executable, "-m", "furiosa_npu.furiosactl", *roots, *words]
     done = subprocess.run(command, check=False, capture_output=True, env={"PATH": os.environ["PATH"]})
-    return done.returncode, done.stdout, done.stderr
+    return done.returncode, done.stdout, done.stderr.replace(os.fsencode(root), b"")
 
 
-COMMANDS = [
+COMMANDS: list[Words] = [
     (),
     ("--help",),
     ("version",),
+    ("--version",),
     ("info",),
     ("info", "--full"),
     ("list",),
@@ -92,31 +118,41 @@ COMMANDS = [
     ("list", "--format", "yaml"),
     ("config", "get"),
     ("config", "set", "0000:01:00.0", "performance_mode", "99"),
-    ("info", "npu9"),
+    ("config", "set", "0000:01:00.0", "performance_mode", "low"),
+    ("info", "npu1"),
+    ("info", "npu0"),
+    ("info", "npu9", "--format=yaml"),
+    ("list", "--format=json", "--devfs-root=/sim/no"),
+    ("info", b"\xff\xfe"),
+    ("info", "--help"),
     ("nonsense",),
+    ("--nonsense",),
 ]
 
 
-@pytest.mark.parametrize("arguments", COMMANDS, ids=" ".join)
+@pytest.mark.parametrize("words", COMMANDS, ids=repr)
 @pytest.mark.parametrize("environment", [{}, HOSTILE], ids=["empty environment", "hostile environment"])
 def test_it_says_in_an_empty_root_what_the_interpreter_says(
-    jail: Path, arguments: tuple[str, ...], environment: dict[str, str]
+    jail: Path, words: Words, environment: dict[str, str]
 ) -> None:
     """Code, output and error of every command, as uid 65534 without /proc, /dev and a writable folder."""
-    roots = ("--devfs-root", "/sim/dev", "--sysfs-root", "/sim/sys")
-    assert _inside(jail, *arguments, *roots, environment=environment) == _by_interpreter(jail, *arguments)
+    assert _inside(jail, *ROOTS, *words, environment=environment) == _by_interpreter(jail, *words)
 
 
 def test_the_degree_sign_is_utf8_whatever_the_locale(jail: Path) -> None:
-    """`40°C` is five bytes."""
-    _, out, _ = _inside(jail, "info", "--devfs-root=/sim/dev", "--sysfs-root=/sim/sys", environment=HOSTILE)
-    assert "40°C".encode() in out
+    """The whole table of one card, byte for byte."""
+    assert _inside(jail, *ROOTS, "info", "0000:01:00.0", environment=HOSTILE) == (0, TABLE.encode(), b"")
 
 
-def test_setting_without_rights_is_a_clear_error(jail: Path) -> None:
+def test_the_environment_names_the_roots(jail: Path) -> None:
+    """As the plugin sets it in a container."""
+    roots = {"FURIOSA_DEVFS_ROOT": "/sim/dev", "FURIOSA_SYSFS_ROOT": "/sim/sys"}
+    assert _inside(jail, "list", environment=roots) == _by_interpreter(jail, "list")
+
+
+def test_setting_on_a_read_only_sysfs_is_a_clear_error(jail: Path) -> None:
     """Exit code 1 and the path."""
-    roots = ("--devfs-root=/sim/dev", "--sysfs-root=/sim/sys")
-    code, out, error = _inside(jail, "config", "set", "0000:01:00.0", "performance_mode", "2", *roots)
+    code, out, error = _inside(jail, *ROOTS, "config", "set", "0000:01:00.0", "performance_mode", "2")
     path = "/sim/sys/class/npu_mgmt/npu0_mgmt/performance_mode"
     assert (code, out, error.decode()) == (
         1,
@@ -125,13 +161,50 @@ def test_setting_without_rights_is_a_clear_error(jail: Path) -> None:
     )
 
 
+STREAMS = [("info >&-", 1), ("info >/dev/full", 1), ("frob 2>&-", 2), ("frob 2>/dev/full", 2), ("info <&- 2>&-", 0)]
+
+
+@pytest.mark.parametrize(("line", "code"), STREAMS)
+def test_streams_that_are_closed_or_full_end_in_the_right_code(jail: Path, line: str, code: int) -> None:
+    """No failure of the program itself is taken for success."""
+    roots = {"FURIOSA_DEVFS_ROOT": f"{jail}/sim/dev", "FURIOSA_SYSFS_ROOT": f"{jail}/sim/sys"}
+    done = subprocess.run(["sh", "-c", f"{jail}/bin/furiosactl {line}"], check=False, env=roots, capture_output=True)
+    assert done.returncode == code
+
+
+def test_a_reader_that_has_gone_is_no_news(executable: Path) -> None:
+    """Exit code 1, no signal and no word, as by the interpreter."""
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([executable, "version"], check=False, stdout=writing, stderr=subprocess.PIPE)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (1, b"")
+
+
 def test_it_needs_no_library_and_no_interpreter(executable: Path) -> None:
     """No program interpreter in the ELF headers."""
     headers = subprocess.run(["readelf", "--program-headers", str(executable)], check=True, capture_output=True)
     assert b"INTERP" not in headers.stdout
 
 
-def test_the_same_inputs_give_the_same_bytes(executable: Path, tmp_path: Path) -> None:
-    """Built once more, elsewhere."""
-    _build(tmp_path / "again")
+def test_the_same_sources_give_the_same_bytes(executable: Path, tmp_path: Path) -> None:
+    """Built once more from a checkout elsewhere, by someone with an environment of their own."""
+    for folder in ("static", "src"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__"))
+    environment = {
+        "PYTHONHASHSEED": "7",
+        "PYTHONPATH": "/evil",
+        "PYTHONOPTIMIZE": "0",
+        "CPATH": "/evil",
+        "CFLAGS": "-g",
+    }
+    _build(tmp_path / "again", repository=tmp_path, environment=environment)
     assert (tmp_path / "again").read_bytes() == executable.read_bytes()
+
+
+def test_the_offered_objects_link_to_the_same_executable(executable: Path, tmp_path: Path) -> None:
+    """By the commands that the README gives to those who want another glibc in it."""
+    _build(tmp_path / "out", "--objects", str(tmp_path / "objects"))
+    commands = (REPOSITORY / "static/README.md").read_text().partition("```sh\n")[2].partition("```")[0]
+    subprocess.run(["sh", "-ec", commands], check=True, cwd=tmp_path / "objects", capture_output=True)
+    assert (tmp_path / "objects/furiosactl").read_bytes() == executable.read_bytes()
