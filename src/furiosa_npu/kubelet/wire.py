@@ -2,8 +2,8 @@
 
 Source: https://protobuf.dev/programming-guides/encoding/. A schema says for each message class, position by position,
 which field number and kind an element of the tuple has. Unknown fields are skipped, as the format demands, so that a
-newer kubelet is understood. Why not the protobuf library: 3.6 MiB of memory and some 30 ms at each start on each node, for
-thirty small messages; tests hold each message against it.
+newer kubelet is understood. Why not the protobuf library: 3.6 MiB of memory and some 30 ms at each start on each node,
+for thirty small messages; tests hold each message against it.
 """
 
 from collections.abc import Iterator, Mapping
