@@ -152,7 +152,7 @@ def test_a_card_with_an_error_is_a_row_like_the_others() -> None:
     bad = warboy(1)._replace(alive=None, problems=(PROBLEM,))
     assert [card["status"] for card in info_document([CARD, bad])] == ["Ready", "Failed"]
     assert list_table([bad]).count("| Failed |") == 4
-    assert failures([CARD, bad]) == ("npu1 failed: /sys/x: found '2', expected 0 or 1",)
+    assert failures([CARD, bad]) == ("npu1 (warboy) failed: /sys/x: found '2', expected 0 or 1",)
 
 
 def test_a_card_without_compute_files_is_a_row_too() -> None:

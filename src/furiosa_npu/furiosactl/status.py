@@ -28,7 +28,9 @@ def card_status(card: Reading) -> CardStatus:
 def failures(cards: Sequence[Reading]) -> tuple[str, ...]:
     """A sentence for each card that failed, in the cards' order."""
     judged = ((card, card_status(card)) for card in cards)
-    return tuple(f"{card.name} failed: {reason}" for card, (status, reason) in judged if status == "Failed")
+    return tuple(
+        f"{card.name} ({card.family}) failed: {reason}" for card, (status, reason) in judged if status == "Failed"
+    )
 
 
 def file_status(card: Reading, file: DeviceFile) -> Status:
