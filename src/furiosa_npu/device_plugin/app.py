@@ -99,6 +99,7 @@ class App:
         for result in results:
             if isinstance(result, Exception):
                 raise result
+        raise RuntimeError("a task of the plugin came to an end that nobody asked for")
 
     async def _cycle(self, events: Events) -> None:
         while True:

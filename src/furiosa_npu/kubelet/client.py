@@ -50,7 +50,9 @@ async def _call(
     channel = Channel(path=socket_path, codec=WireCodec(schema))
     try:
         async with asyncio.timeout(timeout_seconds):
-            return await UnaryUnaryMethod(channel, method, type(request), response_type)(request)
+            # A task of its own: where the connection is lost grpclib cancels the task that waits, and never takes it
+            # back (`Task.uncancel`). Left with that, Python 3.11.2 ends the caller at its next timeout.
+            return await asyncio.create_task(UnaryUnaryMethod(channel, method, type(request), response_type)(request))
     except GRPCError as error:
         raise KubeletError(
             f"{socket_path}: {method}: the kubelet answered {error.status.name}: {error.message}"
