@@ -31,8 +31,9 @@ def collect(cluster: Cluster, test: str) -> Path:
     for pod in names.split():
         namespace, _, name = pod.partition("/")
         if name:
-            said = _ask(cluster, "logs", f"--namespace={namespace}", name, "--all-containers", "--tail=500")
-            (folder / f"{namespace}-{name}.log").write_text(said)
+            log = ("logs", f"--namespace={namespace}", name, "--all-containers", "--tail=500")
+            (folder / f"{namespace}-{name}.log").write_text(_ask(cluster, *log))
+            (folder / f"{namespace}-{name}-previous.log").write_text(_ask(cluster, *log, "--previous"))
     for node in cluster.nodes:
         (folder / f"{node.name}-kubelet-tail.log").write_text(node.kubelet.tail(200))
     return folder

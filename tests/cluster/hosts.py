@@ -143,12 +143,14 @@ class Program:
         os.close(self._pidfd)
         self._entering = None
 
-    def restart(self) -> None:
-        self.stop()
-        self.start()
+    def crash(self) -> None:
+        """SIGKILL: it ends without a word to anybody."""
+        if self._entering is not None:
+            self.kill(signal.SIGKILL)
+            self.forget()
 
     def forget(self) -> None:
-        """After its host was closed: nothing is left to signal, only to bury."""
+        """After it was killed, or its host closed: nothing is left to signal, only to bury."""
         if self._entering is not None:
             self._entering.wait()
             os.close(self._pidfd)

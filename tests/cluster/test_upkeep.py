@@ -3,10 +3,13 @@
 import json
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
+
+from tests.cluster.hosts import Program
 from tests.cluster.pods import ALPHA, PLAIN, npu_pod
 from tests.cluster.product import Product
 from tests.cluster.workloads import GONE_SECONDS, Workloads
@@ -88,13 +91,17 @@ def test_a_labeller_upgrade_leaves_label_and_plugin_pod_alone(product: Product) 
     assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
 
 
-def test_the_plugin_comes_back_from_a_kubelet_restart(workloads: Workloads, product: Product) -> None:
+@pytest.mark.parametrize("end", [Program.stop, Program.crash], ids=["stopped", "killed"])
+def test_the_plugin_comes_back_from_a_kubelet_restart(
+    workloads: Workloads, product: Product, end: Callable[[Program], None]
+) -> None:
     """The plugin pod lives on and registers again; what a pod held it holds, and no one else gets it."""
     workloads.run(npu_pod("holder", {ALPHA: 1}, NODE))
     before = lives(agents(product, "furiosa-npu-plugin")[NODE])
     node = product.cluster.node(NODE)
     said_before = node.kubelet.log.stat().st_size
-    node.kubelet.restart()
+    end(node.kubelet)
+    node.kubelet.start()
     product.cluster.wait("both names registered again", lambda: registered(product, said_before) == {ALPHA, PLAIN})
     registered_at = node_status_at(product)
     product.cluster.wait("a node status of after that", lambda: node_status_at(product) > registered_at)
