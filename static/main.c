@@ -14,7 +14,9 @@ static int fail(PyStatus status)
 
 int main(int argc, char **argv)
 {
-    signal(SIGPIPE, SIG_IGN); /* as the interpreter does: a reader that has gone is an error of write(2), exit code 1 */
+    /* As the interpreter does: a reader that has gone, a file that may not grow are errors of write(2), exit code 1. */
+    signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
     setenv("TZ", "UTC0", 1);  /* else the interpreter's start would open the file that TZ names, or /etc/localtime */
 
     PyPreConfig preconfig;

@@ -181,6 +181,13 @@ def test_a_reader_that_has_gone_is_no_news(executable: Path) -> None:
     assert (done.returncode, done.stderr) == (1, b"")
 
 
+def test_a_file_that_may_not_grow_is_an_error(executable: Path, tmp_path: Path) -> None:
+    """Exit code 1 and the reason, no signal, as by the interpreter."""
+    line = f"ulimit -f 0; exec {executable} version >{tmp_path}/file"
+    done = subprocess.run(["sh", "-c", line], check=False, capture_output=True)
+    assert (done.returncode, done.stderr) == (1, b"furiosactl: standard output: File too large\n")
+
+
 def test_it_needs_no_library_and_no_interpreter(executable: Path) -> None:
     """No program interpreter in the ELF headers."""
     headers = subprocess.run(["readelf", "--program-headers", str(executable)], check=True, capture_output=True)

@@ -42,6 +42,19 @@ def test_each_command_has_its_help(name: str) -> None:
     assert f"furiosactl {name}" in COMMAND_HELP[name]
 
 
+def test_the_help_of_config_names_every_key_with_its_values() -> None:
+    """Nobody has to guess what the driver takes."""
+    keys = COMMAND_HELP["config"].partition("Keys and values:\n")[2].partition("\n\n")[0]
+    assert keys.splitlines() == [
+        "  warboy    performance_mode   0 low, 1 half, 2 normal 1, 3 normal 2, 4 full 1, 5 full 2",
+        "  warboy    performance_level  0 to 15 (write only)",
+        "  warboy    device_led         0 to 7: red 1, green 2, blue 4, added up (write only)",
+        "  warboy    ne_clock           a number that the driver knows (write only)",
+        "  warboy    ne_dtm_policy      0 conservative, 1 on demand (write only)",
+        "  renegade  npu_governor       performance or powersave",
+    ]
+
+
 @pytest.mark.parametrize("arguments", [["version"], ["--version"], ["info", "--version"]])
 def test_version_says_name_and_version(arguments: list[str]) -> None:
     """As a command and, everywhere, as an option."""

@@ -44,6 +44,22 @@ def test_output_is_utf8_whatever_locale_and_environment_say(roots: list[str], en
     assert (code, out.decode().splitlines()[3].split("|")[3], error) == (0, "  40°C ", b"")
 
 
+LATIN_1 = {"LC_ALL": "en_US.ISO-8859-1", "PYTHONUTF8": "0"}
+
+
+@pytest.mark.parametrize("environment", [HOSTILE, LATIN_1])
+def test_paths_read_the_same_whatever_the_locale(tmp_path: Path, environment: dict[str, str]) -> None:
+    """A root named in Korean, in complaints and in documents; also where -X asks for the other encoding."""
+    (tmp_path / "한글").mkdir()
+    (tmp_path / "한글/npu0").touch()
+    for words in (["info", "npu9"], ["list", "--format=yaml"], ["info", "--format=json"]):
+        roots = [f"--devfs-root={tmp_path}/한글", f"--sysfs-root={tmp_path}/한글"]
+        assert _run(*words, *roots, environment=environment) == _run(*words, *roots)
+    command = [COMMAND[0], "-X", "utf8=0", *COMMAND[1:], "list", f"--devfs-root={tmp_path}/없음"]
+    done = subprocess.run(command, check=False, capture_output=True, env=environment)
+    assert (done.returncode, f"furiosactl: {tmp_path}/없음: found no such folder".encode() in done.stderr) == (1, True)
+
+
 def test_bytes_that_are_no_utf8_come_out_as_utf8(roots: list[str], tmp_path: Path) -> None:
     """In complaints and in documents: the reason names the root as it was given."""
     assert _run("info", b"\xff", *roots)[2].startswith(b"furiosactl: no NPU \\udcff here, expected one of: npu0 (")

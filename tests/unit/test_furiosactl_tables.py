@@ -176,6 +176,11 @@ def test_documents_have_the_named_keys_and_unrounded_numbers() -> None:
     ]
 
 
+def test_yaml_quotes_as_people_do() -> None:
+    """A quote and a backslash by a backslash, other scripts as they are, what nobody can see by its number."""
+    assert '  uuid: "a\\"b\\\\c 한글 \\U0000001b"\n' in to_yaml(info_document([CARD._replace(uuid='a"b\\c 한글 \x1b')]))
+
+
 def test_absent_facts_are_null_in_documents() -> None:
     """Nothing is invented of a card that only has device files."""
     card = Reading("warboy", 3, management=False, device_files=warboy(3).device_files)

@@ -56,7 +56,13 @@ def _shown(command: Command, cards: Sequence[Reading]) -> Output:
 
 
 def main() -> None:
-    """Ends the process with the command's exit code."""
+    """Ends the process with the command's exit code.
+
+    An interpreter whose locale or PYTHONUTF8=0 made it take arguments and paths for another encoding than UTF-8 is
+    started anew as one that does not. The static executable's never is such a one.
+    """
+    if sys.getfilesystemencoding() != "utf-8":
+        os.execv(sys.executable, [sys.executable, "-X", "utf8", *sys.orig_argv[1:]])  # noqa: S606  # our own words
     raise SystemExit(write_out(run(sys.argv[1:], os.environ)))
 
 

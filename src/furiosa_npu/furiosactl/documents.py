@@ -87,7 +87,7 @@ def _file(file: str | Mapping[str, str]) -> list[str]:
 
 
 def _scalar(value: object) -> str:
-    """Texts in double quotes, all that needs care in them as `\\UXXXXXXXX`; numbers in full.
+    """Texts in double quotes, what nobody can see in them as `\\UXXXXXXXX`; numbers in full.
 
     A number in short form would need a point (`1.0e-06`): YAML 1.1 takes `1e-06` for a text.
     """
@@ -98,5 +98,6 @@ def _scalar(value: object) -> str:
         return repr(value) if not exponent or "." in mantissa else f"{mantissa}.0e{power}"
     if not isinstance(value, str):
         return str(value)
-    plain = (char if char.isprintable() and char not in '"\\' else f"\\U{ord(char):08x}" for char in value)
+    quoted = value.replace("\\", "\\\\").replace('"', '\\"')
+    plain = (char if char.isprintable() else f"\\U{ord(char):08x}" for char in quoted)
     return f'"{"".join(plain)}"'

@@ -1,5 +1,7 @@
 """The help texts. `HELP` is the user's document's, byte for byte."""
 
+from furiosa_npu.hardware.controls import CONTROLS
+
 HELP = """\
 furiosactl controls the FURIOSA NPU.
 
@@ -29,6 +31,12 @@ _NPU = """
 NPU is a name (npu0), a UUID or a PCI address.
 """
 
+_KEYS = "\nKeys and values:\n" + "".join(
+    f"  {family:<10}{control.key:<19}{control.meaning}{'' if control.readable else ' (write only)'}\n"
+    for family, controls in CONTROLS.items()
+    for control in controls
+)
+
 COMMAND_HELP = {
     "version": "Print the furiosactl version information\n\nUsage:\n  furiosactl version\n",
     "list": "Display NPU device list\n\nUsage:\n  furiosactl list [NPU...]\n" + _NPU + _OPTIONS + _FORMAT,
@@ -38,5 +46,5 @@ COMMAND_HELP = {
     + _FORMAT
     + "  --full                 UUID, serial number and firmware too\n",
     "config": "Get/Set configuration for NPU environment\n\nUsage:\n  furiosactl config get [NPU [KEY]]\n"
-    "  furiosactl config set NPU KEY VALUE\n" + _NPU + _OPTIONS,
+    "  furiosactl config set NPU KEY VALUE\n" + _NPU + _KEYS + _OPTIONS,
 }
