@@ -17,7 +17,7 @@ int main(int argc, char **argv)
     /* As the interpreter does: a reader that has gone, a file that may not grow are errors of write(2), exit code 1. */
     signal(SIGPIPE, SIG_IGN);
     signal(SIGXFSZ, SIG_IGN);
-    setenv("TZ", "UTC0", 1);  /* else the interpreter's start would open the file that TZ names, or /etc/localtime */
+    setenv("TZ", ":", 1); /* UTC; else the interpreter opens at its start the file that TZ names, or /etc/localtime */
 
     PyPreConfig preconfig;
     PyPreConfig_InitIsolatedConfig(&preconfig);

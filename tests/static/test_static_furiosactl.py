@@ -188,6 +188,16 @@ def test_a_file_that_may_not_grow_is_an_error(executable: Path, tmp_path: Path) 
     assert (done.returncode, done.stderr) == (1, b"furiosactl: standard output: File too large\n")
 
 
+@pytest.mark.parametrize("zone", ["UTC0", "Universal", ":zone", "{folder}/zone"])
+def test_no_time_zone_is_opened(executable: Path, tmp_path: Path, zone: str) -> None:
+    """Whatever TZ and TZDIR name: a pipe without a writer would hold whoever opens it."""
+    for name in ("UTC0", "Universal", "UTC", "zone"):
+        os.mkfifo(tmp_path / name)
+    environment = {"TZ": zone.format(folder=tmp_path), "TZDIR": str(tmp_path)}
+    done = subprocess.run([executable, "version"], check=False, capture_output=True, env=environment, timeout=30)
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
 def test_it_needs_no_library_and_no_interpreter(executable: Path) -> None:
     """No program interpreter in the ELF headers."""
     headers = subprocess.run(["readelf", "--program-headers", str(executable)], check=True, capture_output=True)
