@@ -15,13 +15,16 @@ class _Management(NamedTuple):
     """How one family's management folders are read."""
 
     folder: str
+    """of one card, below the sysfs root; {index} stands for its number"""
     indices: Callable[[str], tuple[int, ...]]
     read: Callable[[str, Reading, list[Problem]], Reading]
 
 
 _MANAGEMENT: dict[Family, _Management] = {
-    "warboy": _Management(class_npu_mgmt.CLASS, class_npu_mgmt.management_indices, class_npu_mgmt.read_management),
-    "renegade": _Management(class_rngd_mgmt.CLASS, class_rngd_mgmt.management_indices, class_rngd_mgmt.read_management),
+    "warboy": _Management(class_npu_mgmt.FOLDER, class_npu_mgmt.management_indices, class_npu_mgmt.read_management),
+    "renegade": _Management(
+        class_rngd_mgmt.FOLDER, class_rngd_mgmt.management_indices, class_rngd_mgmt.read_management
+    ),
 }
 
 
@@ -71,8 +74,8 @@ def _read(
 ) -> Reading:
     problems = list(of_the_host)
     reading = Reading(family, index, managed, files)
-    folder = f"{roots.sysfs}/{_MANAGEMENT[family].folder}"
     if not managed:
+        folder = f"{roots.sysfs}/{_MANAGEMENT[family].folder.format(index=index)}"
         expected = f"the management folder of {reading.name}: the driver has not finished, or the card left the bus"
         problems.append(Problem(folder, "no such folder", expected))
     if not files:

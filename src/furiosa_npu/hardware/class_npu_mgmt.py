@@ -11,6 +11,7 @@ from furiosa_npu.hardware.identity_files import read_identity
 from furiosa_npu.hardware.reading import PerfRegs, Problem, Reading
 
 CLASS = "class/npu_mgmt"
+FOLDER = f"{CLASS}/npu{{index}}_mgmt"
 
 
 def management_indices(sysfs: str) -> tuple[int, ...]:
@@ -25,7 +26,7 @@ def management_indices(sysfs: str) -> tuple[int, ...]:
 
 def read_management(sysfs: str, reading: Reading, problems: list[Problem]) -> Reading:
     """`reading` with what the management folder and the PEs' registers say."""
-    facts = Facts(f"{sysfs}/{CLASS}/npu{reading.index}_mgmt", problems)
+    facts = Facts(f"{sysfs}/{FOLDER.format(index=reading.index)}", problems)
     reading = read_identity(facts, reading, "Warboy")
     return reading._replace(
         soc_revision=facts.required("soc_rev", parsers.parse_text),

@@ -9,6 +9,7 @@ from furiosa_npu.hardware.reading import Problem, Reading
 
 CLASS = "class/rngd_mgmt"
 _PREFIX = "rngd!"
+FOLDER = f"{CLASS}/{_PREFIX}npu{{index}}mgmt"
 
 
 def management_indices(sysfs: str) -> tuple[int, ...]:
@@ -24,7 +25,7 @@ def management_indices(sysfs: str) -> tuple[int, ...]:
 
 def read_management(sysfs: str, reading: Reading, problems: list[Problem]) -> Reading:
     """`reading` with what the management folder says; files of newer drivers are absent with older ones."""
-    facts = Facts(f"{sysfs}/{CLASS}/{_PREFIX}npu{reading.index}mgmt", problems)
+    facts = Facts(f"{sysfs}/{FOLDER.format(index=reading.index)}", problems)
     reading = read_identity(facts, reading, "RNGD")
     version = reading.driver_version
     return reading._replace(

@@ -7,16 +7,14 @@ import errno
 import os
 from typing import NamedTuple
 
+from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
 from furiosa_npu.hardware.driver_file import FileProblem, read_text
 from furiosa_npu.hardware.reading import Family
 
 PERFORMANCE_MODES = ("LOW", "HALF", "NORMAL 1", "NORMAL 2", "FULL 1", "FULL 2")
 """`performance_mode` by number"""
 
-_MANAGEMENT: dict[Family, str] = {
-    "warboy": "class/npu_mgmt/npu{index}_mgmt",
-    "renegade": "class/rngd_mgmt/rngd!npu{index}mgmt",
-}
+_MANAGEMENT: dict[Family, str] = {"warboy": class_npu_mgmt.FOLDER, "renegade": class_rngd_mgmt.FOLDER}
 
 
 class Control(NamedTuple):
