@@ -14,6 +14,9 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
+_DIGITS = 16
+_KEPT = 3
+
 
 def cache_folder() -> Path:
     return Path(os.environ.get("FURIOSA_NPU_CACHE", "/var/cache/furiosa-npu"))
@@ -34,7 +37,7 @@ _said_on = [2]
 
 def digest(inputs: Mapping[str, object]) -> str:
     """Sixteen hexadecimal digits that stand for the inputs: the same inputs, the same digits, on each machine."""
-    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:16]
+    return hashlib.sha256(json.dumps(inputs, sort_keys=True).encode()).hexdigest()[:_DIGITS]
 
 
 def digest_of_files(root: Path, names: tuple[str, ...]) -> dict[str, str]:
@@ -52,6 +55,7 @@ def cached(thing: str, inputs: Mapping[str, object], make: Callable[[Path], None
     """The folder with the thing; made by `make(empty folder)` where it is not there yet."""
     place = cache_folder() / f"{thing}-{digest(inputs)}"
     if place.is_dir():
+        os.utime(place)  # its last use
         return place
     place.parent.mkdir(parents=True, exist_ok=True)
     with open(place.parent / f".{thing}.lock", "w") as lock:
@@ -67,5 +71,8 @@ def cached(thing: str, inputs: Mapping[str, object], make: Callable[[Path], None
         make(making)
         (making / "inputs.json").write_text(json.dumps(inputs, indent=1, sort_keys=True) + "\n")
         making.rename(place)
+        made = sorted(place.parent.glob(f"{thing}-{'?' * _DIGITS}"), key=lambda folder: folder.stat().st_mtime)
+        for old in made[:-_KEPT]:  # by their last use: another run may be at work with the one before
+            shutil.rmtree(old)
         say(f"{thing}: made in {time.monotonic() - started:.0f} s")
     return place
