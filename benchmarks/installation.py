@@ -1,4 +1,4 @@
-"""The package installed as a user installs it, bytecode warm: not the editable one of the tests."""
+"""The package installed as in the image, bytecode warm: not the editable one of the tests."""
 
 import shutil
 import subprocess
@@ -7,6 +7,8 @@ from pathlib import Path
 
 CHECKOUT = Path(__file__).parents[1]
 PYTHON = "/usr/bin/python3.11"
+IMAGES_VERSIONS = ("h2==4.1.0", "hpack==4.0.0", "hyperframe==6.0.0", "multidict==6.0.4", "PyYAML==6.0")
+"""what the image takes as packages of Debian 12, here from PyPI"""
 
 
 class NotInstalled(Exception):
@@ -29,7 +31,7 @@ class Installation:
         _run(PYTHON, "-m", "venv", "--copies", "--without-pip", str(folder / "venv"))
         self._python = str(folder / "venv/bin/python")
         pip = (sys.executable, "-m", "pip", "--python", self._python, "--disable-pip-version-check", "--no-input")
-        _run(*pip, "install", "--quiet", "--no-compile", str(source))
+        _run(*pip, "install", "--quiet", "--no-compile", str(source), *IMAGES_VERSIONS)
 
     def agent(self, package: str) -> tuple[str, ...]:
         """The words that start an agent as the image's own commands do (Containerfile)."""
