@@ -17,6 +17,8 @@ LAST_RETRY_SECONDS = 30.0
 """A kubelet that refuses is asked again ever more rarely; one that comes back is noticed by its new socket."""
 CALL_BACK_SECONDS = 10.0
 """A kubelet that took a registration opens ListAndWatch within milliseconds; after this it is asked once more."""
+DROPS_SECONDS = 60.0
+"""Between two log lines about peers whose connections were dropped, however many there are."""
 LOOK_SECONDS = 5.0
 """Between two looks at the sockets, should an event of the folder be lost; and while there is no folder."""
 
@@ -36,7 +38,9 @@ class Endpoint:
         self._dir = device_plugins_dir
         self._kubelet_socket = f"{device_plugins_dir}/{v1beta1.KUBELET_SOCKET}"
         self._name = "furiosa-npu-" + plugin.resource.replace("/", "_") + ".sock"
-        self._server = UnixServer(f"{device_plugins_dir}/{self._name}", [PluginService(plugin)], v1beta1.SCHEMA)
+        self._server = UnixServer(
+            f"{device_plugins_dir}/{self._name}", [PluginService(plugin)], v1beta1.SCHEMA, self._dropped
+        )
         self._clock = clock
         self._log = log
         self._conditions = conditions
@@ -47,6 +51,8 @@ class Endpoint:
         self._failures = 0
         self._retry_at = 0.0
         self.registrations = 0
+        self._drops = 0
+        self._drops_said_at = -DROPS_SECONDS
 
     def wake(self) -> None:
         """The folder changed: look at once."""
@@ -125,3 +131,9 @@ class Endpoint:
         self.registrations += 1
         self._log.info("registered with the kubelet", resource=self._plugin.resource, socket=self._server.path)
         return CALL_BACK_SECONDS
+
+    def _dropped(self, reason: str) -> None:
+        self._drops += 1
+        if self._clock() - self._drops_said_at >= DROPS_SECONDS:
+            self._log.warning("dropped a peer", socket=self._server.path, reason=reason, dropped=self._drops)
+            self._drops, self._drops_said_at = 0, self._clock()

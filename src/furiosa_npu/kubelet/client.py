@@ -8,11 +8,16 @@ from typing import Any
 
 from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, StreamTerminatedError
+from grpclib.protocol import H2Protocol
 
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as deviceplugin
 from furiosa_npu.kubelet import podresources_v1 as podresources
+from furiosa_npu.kubelet.bounded_protocol import READ_BYTES, BoundedProtocol, Limits
 from furiosa_npu.kubelet.codec import WireCodec
 from furiosa_npu.kubelet.wire import Schema
+
+LIMITS = Limits(message_bytes=4194304, streams=0)
+"""What Go's gRPC takes unless told otherwise; a node's full list of 250 pods has less than a tenth of it."""
 
 
 class KubeletError(Exception):
@@ -47,7 +52,7 @@ async def list_pod_resources(socket_path: str, timeout_seconds: float) -> podres
 async def _call(
     socket_path: str, method: str, request: Any, response_type: type[Any], schema: Schema, timeout_seconds: float
 ) -> Any:
-    channel = Channel(path=socket_path, codec=WireCodec(schema))
+    channel = _Channel(path=socket_path, codec=WireCodec(schema))
     try:
         async with asyncio.timeout(timeout_seconds):
             # A task of its own: where the connection is lost grpclib cancels the task that waits, and never takes it
@@ -63,3 +68,10 @@ async def _call(
         raise KubeletError(f"{socket_path}: {method}: {error}") from error
     finally:
         channel.close()
+
+
+class _Channel(Channel):
+    """grpclib's, with a bounded connection."""
+
+    def _protocol_factory(self) -> H2Protocol:
+        return BoundedProtocol(super()._protocol_factory(), LIMITS, bytearray(READ_BYTES))

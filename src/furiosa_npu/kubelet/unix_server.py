@@ -5,28 +5,43 @@ there; inode and ctime together tell (ext4 hands an inode out again).
 """
 
 import os
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import Any
 
+from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
+from furiosa_npu.kubelet.bounded_protocol import READ_BYTES, BoundedProtocol, Limits
 from furiosa_npu.kubelet.codec import WireCodec
+from furiosa_npu.kubelet.crowd import Crowd
 from furiosa_npu.kubelet.wire import Schema
+
+LIMITS = Limits(message_bytes=131072, streams=16)
+"""A kubelet's requests name devices, some forty bytes each. It asks for one allocation at a time and starts a container
+at a time for each pod; a call beyond the streams waits on its side."""
 
 
 class UnixServer:
     """Serves `services` at `path` between `start` and `close`."""
 
-    def __init__(self, path: str, services: Collection[Any], schema: Schema) -> None:
+    def __init__(
+        self,
+        path: str,
+        services: Collection[Any],
+        schema: Schema,
+        on_drop: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        """`on_drop` is told why a peer's connection was dropped."""
         self.path = path
         self._services = services
         self._schema = schema
+        self._crowd = Crowd(on_drop)
         self._server: Server | None = None
         self._identity: tuple[int, int] | None = None
 
     async def start(self) -> None:
         """Binds the socket, in place of whatever socket is there. Raises OSError."""
-        self._server = Server(self._services, codec=WireCodec(self._schema))
+        self._server = _Server(self._services, WireCodec(self._schema), self._crowd)
         await self._server.start(path=self.path)
         self._identity = identity(self.path)
 
@@ -41,8 +56,21 @@ class UnixServer:
         if self.is_at_its_path():
             os.unlink(self.path)
         self._server.close()
+        self._crowd.close()
         await self._server.wait_closed()
         self._server = self._identity = None
+
+
+class _Server(Server):
+    """grpclib's, with bounded connections."""
+
+    def __init__(self, services: Collection[Any], codec: WireCodec, crowd: Crowd) -> None:
+        super().__init__(services, codec=codec)
+        self._crowd = crowd
+        self._buffer = bytearray(READ_BYTES)
+
+    def _protocol_factory(self) -> H2Protocol:
+        return BoundedProtocol(super()._protocol_factory(), LIMITS, self._buffer, self._crowd)
 
 
 def identity(path: str) -> tuple[int, int] | None:

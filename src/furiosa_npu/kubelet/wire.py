@@ -7,9 +7,14 @@ for thirty small messages; tests hold each message against it.
 """
 
 from collections.abc import Iterator, Mapping
+from itertools import count
 from typing import Any, Literal, NamedTuple
 
 Kind = Literal["string", "bool", "int", "map"]
+
+MAXIMUM_ELEMENTS = 65536
+"""of repeated fields and maps in one message and all inside it: two bytes on the wire can be a hundred in memory. A
+node of 500 pods that hold ten devices each has some 6000."""
 
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
@@ -46,6 +51,10 @@ def encode(message: Any, schema: Schema) -> bytes:
 
 def decode(message_type: type[Any], data: bytes, schema: Schema) -> Any:
     """The message that `data` holds. Raises WireError with what was found."""
+    return _decode(message_type, data, schema, count(1))
+
+
+def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iterator[int]) -> Any:
     fields = schema[message_type]
     positions = {field.number: position for position, field in enumerate(fields)}
     values = [_default(field) for field in fields]
@@ -56,7 +65,9 @@ def decode(message_type: type[Any], data: bytes, schema: Schema) -> Any:
         field = fields[position]
         if isinstance(raw, int) != (field.kind in ("bool", "int")):
             continue  # another wire type than ours: an unknown field, as protobuf's own parsers hold it
-        value = _value(raw, field, schema)
+        if (field.repeated or field.kind == "map") and next(elements) > MAXIMUM_ELEMENTS:
+            raise WireError(f"more than {MAXIMUM_ELEMENTS} elements")
+        value = _value(raw, field, schema, elements)
         if field.kind == "map":
             values[position][value[0]] = value[1]
         elif field.repeated:
@@ -142,7 +153,7 @@ def _read_varint(data: bytes, at: int) -> tuple[int, int]:
     raise WireError(f"a number of more than ten bytes, at byte {at}")
 
 
-def _value(raw: int | bytes, field: Field, schema: Schema) -> Any:
+def _value(raw: int | bytes, field: Field, schema: Schema, elements: Iterator[int]) -> Any:
     if isinstance(raw, int):
         if field.kind == "bool":
             return raw != 0
@@ -156,7 +167,7 @@ def _value(raw: int | bytes, field: Field, schema: Schema) -> Any:
                 pair[number] = _text(part, number)
         return pair[1], pair[2]
     assert isinstance(field.kind, type)  # noqa: S101 - the kinds of str are all handled above
-    return decode(field.kind, raw, schema)
+    return _decode(field.kind, raw, schema, elements)
 
 
 def _text(raw: bytes, number: int) -> str:
