@@ -33,6 +33,7 @@ from tests.protocol.plugin_node import (
     ALPHA,
     HEALTHY,
     PLAIN,
+    PROMISED_SECONDS,
     UNHEALTHY,
     card_id,
     cards,
@@ -40,6 +41,7 @@ from tests.protocol.plugin_node import (
     plugin_node,
     said,
     sockets,
+    until,
     until_health,
 )
 
@@ -224,6 +226,8 @@ async def test_the_kubelet_is_served_on_whatever_a_peer_does(folder: str, act: A
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         paths = [f"{node.device_plugins_dir}/{name}" for name in sockets(node)]
         await client(node, PLAIN).get_options()
+        with open(f"/proc/{_pid(node)}/clear_refs", "w", encoding="ascii") as highest:  # noqa: ASYNC230 - procfs
+            highest.write("5")  # forgets what the start took
         rest, descriptors = _kib(_pid(node), "VmRSS"), _descriptors(_pid(node))
         registered = len(node.kubelet.journal.of("Register"))
         peers = await asyncio.to_thread(act, paths)
@@ -239,3 +243,16 @@ async def test_the_kubelet_is_served_on_whatever_a_peer_does(folder: str, act: A
         await _until_descriptors(node, descriptors)
         assert len(node.kubelet.journal.of("Register")) == registered
         assert not said(node, "traceback")
+
+
+async def test_a_stranger_with_a_stream_is_not_taken_for_the_kubelet(folder: str) -> None:
+    """The kubelet's own stream ends: the plugin registers again, though somebody else's stream is open."""
+    async with plugin_node(folder, cards("warboy")) as node:
+        request = node.kubelet.journal.of("Register", PLAIN)[0].request
+        with Peer(f"{node.device_plugins_dir}/{request.endpoint}", HELLO + call(1, "ListAndWatch")) as stranger:
+            received = b""
+            while card_id(0).encode() not in received:
+                received += await asyncio.to_thread(stranger.socket.recv, 65536)
+            node.kubelet.hang_up(PLAIN)
+            await until(node, lambda: len(node.kubelet.journal.of("Register", PLAIN)) == 2, "it registers again")
+            await node.until_allocatable(PLAIN, 1, PROMISED_SECONDS)

@@ -47,6 +47,10 @@ class Endpoint:
         self._awake = asyncio.Event()
         self._registered_with: tuple[int, int] | None = None
         self._registered_at = 0.0
+        self._streams_before = 0
+        """how many streams had begun when the plugin registered: they are not the kubelet's answer to that"""
+        self._kubelet_stream: int | None = None
+        """the first that began since"""
         self._failed_with: tuple[int, int] | None = None
         self._failures = 0
         self._retry_at = 0.0
@@ -60,8 +64,12 @@ class Endpoint:
 
     def streams_changed(self) -> None:
         """A ListAndWatch stream began or ended: the kubelet never opens one again without a registration."""
-        if not self._plugin.streams:
-            self._registered_with = None
+        if self._kubelet_stream is None:
+            since = (number for number in self._plugin.streams if number > self._streams_before)
+            self._kubelet_stream = next(since, None)
+        elif self._kubelet_stream not in self._plugin.streams:
+            self._registered_with = self._kubelet_stream = None
+            self._streams_before = self._plugin.streams_begun
         self._awake.set()
 
     async def run(self) -> None:
@@ -96,7 +104,7 @@ class Endpoint:
             return LOOK_SECONDS
         now = self._clock()
         if kubelet == self._registered_with:
-            if self._plugin.streams:
+            if self._kubelet_stream is not None:
                 self._conditions.well(self._plugin.resource)
                 return LOOK_SECONDS
             waited = now - self._registered_at
@@ -117,6 +125,7 @@ class Endpoint:
     async def _register(self, kubelet: tuple[int, int]) -> float:
         # Said before the call is made: the kubelet may open and end its stream before the answer is read here.
         self._registered_with, self._registered_at = kubelet, self._clock()
+        self._streams_before, self._kubelet_stream = self._plugin.streams_begun, None
         request = v1beta1.RegisterRequest(v1beta1.VERSION, self._name, self._plugin.resource, OPTIONS)
         try:
             await register(self._kubelet_socket, request, REGISTER_TIMEOUT_SECONDS)

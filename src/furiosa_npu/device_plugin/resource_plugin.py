@@ -32,17 +32,19 @@ class ResourcePlugin:
         self._edits = edits
         self._on_streams = on_streams
         self._on_answer = on_answer
-        self._streams: set[asyncio.Event] = set()
+        self._streams: dict[int, asyncio.Event] = {}
+        self.streams_begun = 0
+        """ListAndWatch streams so far: the number of the latest"""
         self._sendings = 0
 
     @property
-    def streams(self) -> int:
-        """How many ListAndWatch streams are open: one, where a kubelet is connected."""
-        return len(self._streams)
+    def streams(self) -> tuple[int, ...]:
+        """The numbers of the open ListAndWatch streams, the oldest first: one, where a kubelet is connected."""
+        return tuple(self._streams)
 
     def changed(self) -> None:
         """The pool changed: each stream sends its list if that differs."""
-        for wake in self._streams:
+        for wake in self._streams.values():
             wake.set()
 
     def send_again(self) -> bool:
@@ -56,7 +58,9 @@ class ResourcePlugin:
 
     async def lists(self) -> AsyncGenerator[v1beta1.ListAndWatchResponse, None]:
         wake = asyncio.Event()
-        self._streams.add(wake)
+        self.streams_begun += 1
+        number = self.streams_begun
+        self._streams[number] = wake
         self._on_streams(self.resource)
         try:
             sent: v1beta1.ListAndWatchResponse | None = None
@@ -70,7 +74,7 @@ class ResourcePlugin:
                 await asyncio.sleep(self._pool.instant_left(self.resource))
                 wake.clear()
         finally:
-            self._streams.discard(wake)
+            del self._streams[number]
             self._on_streams(self.resource)
 
     def preferred_allocation(self, request: v1beta1.PreferredAllocationRequest) -> v1beta1.PreferredAllocationResponse:
