@@ -68,6 +68,7 @@ def _rubbish(paths: Sequence[str]) -> list[Peer]:
         PREFACE + frame(SETTINGS, 0, 0, many_settings),
         HELLO + frame(HEADERS, END_HEADERS, 1, noise[:200]),
         HELLO + frame(HEADERS, END_HEADERS, 1, literal(":path", "/v1beta1.DevicePlugin/Allocate")),
+        HELLO + frame(HEADERS, END_HEADERS, 1, call_headers("Allocate") + literal("x-bin", "abcde")),
         HELLO + frame(DATA, 0, 1, b"x"),
         HELLO + frame(SETTINGS, ACK, 0, b"x"),
     ):

@@ -18,9 +18,10 @@ from typing import Any, NamedTuple, Protocol, cast
 
 from grpclib.const import Status
 from grpclib.exceptions import GRPCError
+from grpclib.metadata import decode_metadata
 from grpclib.protocol import AbstractHandler, Connection, EventsProcessor, H2Protocol, Stream
 from h2.connection import H2Connection
-from h2.events import RequestReceived, ResponseReceived, StreamReset, UnknownFrameReceived
+from h2.events import RequestReceived, ResponseReceived, StreamReset, TrailersReceived, UnknownFrameReceived
 from h2.exceptions import H2Error
 from h2.settings import SettingCodes, Settings
 
@@ -128,8 +129,8 @@ class BoundedProtocol(H2Protocol, BufferedProtocol):
             for event in events:
                 if isinstance(event, UnknownFrameReceived):
                     continue  # RFC 9113, 5.5: extensions are ignored
-                if isinstance(event, RequestReceived | ResponseReceived):
-                    _expect_pseudo_headers(event)
+                if isinstance(event, RequestReceived | ResponseReceived | TrailersReceived):
+                    _check_headers(event)
                 self.processor.process(event)
             self.connection.flush()
         except (H2Error, FrameError, NotImplementedError) as error:
@@ -149,7 +150,7 @@ class BoundedProtocol(H2Protocol, BufferedProtocol):
         if self._company is not None:
             self._company.leave(self, self._fault)
         if self._begun:
-            super().connection_lost(exc)
+            self.processor.close(self._fault or "Connection lost")
         else:
             self.handler.close()
 
@@ -231,7 +232,9 @@ class _Stream(Stream):
             data: bytes = await self.buffer.read(size)
         except MessageEndError as error:
             raise GRPCError(Status.INVALID_ARGUMENT, str(error)) from error
-        if self._between_messages and data:
+        if self._between_messages and not data:
+            return data  # no more messages: trailers follow, and say why
+        if self._between_messages:
             compressed, length = struct.unpack(">BI", data)
             if compressed:
                 raise GRPCError(Status.UNIMPLEMENTED, "found a compressed message, expected a plain one")
@@ -250,9 +253,19 @@ class _H2Connection(H2Connection):
     """whose ends are remembered, in place of 65536, for frames that were under way"""
 
 
-def _expect_pseudo_headers(event: RequestReceived | ResponseReceived) -> None:
-    expected = (":method", ":path") if isinstance(event, RequestReceived) else (":status",)
-    names: set[Any] = {name for name, _ in event.headers}
+def _check_headers(event: RequestReceived | ResponseReceived | TrailersReceived) -> None:
+    """What grpclib takes for granted. Raises FrameError."""
+    expected: tuple[str, ...] = ()
+    if isinstance(event, RequestReceived):
+        expected = (":method", ":path")
+    elif isinstance(event, ResponseReceived):
+        expected = (":status",)
+    headers = cast("list[tuple[str, str]]", event.headers)
+    names = {name for name, _ in headers}
     for name in expected:
         if name not in names:
             raise FrameError(f"headers without {name}")
+    try:
+        decode_metadata(headers)
+    except ValueError as error:
+        raise FrameError(f"a binary header that is no base64 ({error})") from error

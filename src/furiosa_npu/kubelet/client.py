@@ -57,7 +57,9 @@ async def _call(
         async with asyncio.timeout(timeout_seconds):
             # A task of its own: where the connection is lost grpclib cancels the task that waits, and never takes it
             # back (`Task.uncancel`). Left with that, Python 3.11.2 ends the caller at its next timeout.
-            return await asyncio.create_task(UnaryUnaryMethod(channel, method, type(request), response_type)(request))
+            answer = await asyncio.create_task(
+                _exchange(UnaryUnaryMethod(channel, method, type(request), response_type), request)
+            )
     except GRPCError as error:
         raise KubeletError(
             f"{socket_path}: {method}: the kubelet answered {error.status.name}: {error.message}"
@@ -68,6 +70,15 @@ async def _call(
         raise KubeletError(f"{socket_path}: {method}: {error}") from error
     finally:
         channel.close()
+    if answer is None:
+        raise KubeletError(f"{socket_path}: {method}: the kubelet answered well and without a message")
+    return answer
+
+
+async def _exchange(method: UnaryUnaryMethod[Any, Any], request: Any) -> Any:
+    async with method.open() as stream:
+        await stream.send_message(request, end=True)
+        return await stream.recv_message()
 
 
 class _Channel(Channel):
