@@ -167,6 +167,32 @@ def test_connections_are_bounded_and_the_oldest_goes_first(loop: Loop, listener:
         client.close()
 
 
+def test_who_has_an_answer_goes_before_who_waits_for_one(loop: Loop, listener: Listener) -> None:
+    """A client that keeps its connection open after the answer has had what it came for."""
+    waiting = [_connect(listener) for _ in range(MAXIMUM_CONNECTIONS - 1)]
+    loop.turn()
+    with _connect(listener) as answered, _connect(listener) as newcomer:
+        answered.send(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert _everything(loop, answered).endswith(b"ok\n")
+        newcomer.send(b"GET /livez HTTP/1.1\r\n\r\n")
+        assert _everything(loop, newcomer).endswith(b"ok\n")
+    for client in waiting:
+        with pytest.raises(BlockingIOError):
+            client.recv(1)
+        client.close()
+
+
+def test_a_request_that_lies_there_is_answered_before_its_connection_is_dropped(loop: Loop, listener: Listener) -> None:
+    """A probe that comes in a flood is heard, though others came after it."""
+    with _connect(listener) as probe:
+        loop.turn()
+        probe.send(b"GET /livez HTTP/1.1\r\n\r\n")
+        flood = [_connect(listener) for _ in range(2 * MAXIMUM_CONNECTIONS)]
+        assert _everything(loop, probe).endswith(b"ok\n")
+        for client in flood:
+            client.close()
+
+
 def test_a_silent_client_is_dropped_when_the_next_one_comes(loop: Loop, listener: Listener) -> None:
     """Idle time is bounded without a timer that would wake the agent."""
     with _connect(listener) as silent:

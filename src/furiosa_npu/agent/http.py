@@ -2,7 +2,7 @@
 
     listener = Listener(address, {"/livez": lambda: (200, TEXT, "ok\\n")}, loop.add_reader, loop.remove_reader)
 
-It never blocks and holds a few kilobytes at most: connections, bytes and idle time are bounded. Time is looked at when
+It never blocks and holds little: connections, bytes and idle time are bounded. Time is looked at when
 something happens, so that an agent in peace is not woken by it: a client that says nothing is dropped when the next
 one comes and it has been silent for too long, or when there would be too many.
 """
@@ -21,8 +21,15 @@ TEXT = "text/plain; charset=utf-8"
 METRICS = "text/plain; version=0.0.4; charset=utf-8"
 """Prometheus' text exposition format"""
 
-MAXIMUM_CONNECTIONS = 16
-"""a kubelet has two probes open at once, a scraper one; the rest is for people"""
+MAXIMUM_CONNECTIONS = 128
+"""A kubelet has two probes open at once, a scraper one. The rest gives a probe that comes in a flood of others the time
+to say what it wants: of ten thousand a second each stays for a hundredth."""
+
+_BACKLOG = 4096
+"""that wait in the kernel; one that finds no room there tries again after a second, as long as a probe waits"""
+
+_ACCEPTED_AT_ONCE = 32
+"""before those that are here are heard again"""
 
 IDLE_SECONDS = 10.0
 """longer than any probe's timeoutSeconds that makes sense"""
@@ -48,7 +55,9 @@ class Listener:
         self.clock = clock
         self.add_reader = add_reader
         self.remove_reader = remove_reader
-        self._connections: dict[int, _Connection] = {}
+        self._waiting: dict[int, _Connection] = {}
+        self._answered: dict[int, _Connection] = {}
+        """both in the order of their last news"""
         self._socket = _listening_socket(address)
         add_reader(self._socket.fileno(), self._accept)
 
@@ -60,32 +69,49 @@ class Listener:
 
     def close(self) -> None:
         """Stops listening and drops every client."""
-        for connection in list(self._connections.values()):
+        for connection in (*self._waiting.values(), *self._answered.values()):
             connection.close()
         self.remove_reader(self._socket.fileno())
         self._socket.close()
 
+    def heard(self, connection: "_Connection") -> None:
+        """A connection says that something happened on it."""
+        self.forget(connection.number)
+        (self._answered if connection.done else self._waiting)[connection.number] = connection
+
     def forget(self, number: int) -> None:
         """A connection says that it is closed."""
-        self._connections.pop(number, None)
+        self._waiting.pop(number, None)
+        self._answered.pop(number, None)
 
     def _accept(self) -> None:
         self._drop_silent()
-        try:
-            client, _ = self._socket.accept()
-        except OSError:
-            return  # gone again, or no file descriptor left: the next event tries anew
-        connection = _Connection(self, client)
-        self._connections[connection.number] = connection
-        connection.readable()
+        for _ in range(_ACCEPTED_AT_ONCE):
+            try:
+                client, _ = self._socket.accept()
+            except OSError as error:
+                if error.errno in (errno.EMFILE, errno.ENFILE):
+                    self._drop_least()  # the next event tries anew
+                return  # no more, or gone again
+            if len(self._waiting) + len(self._answered) >= MAXIMUM_CONNECTIONS:
+                self._drop_least()
+            _Connection(self, client).readable()
 
     def _drop_silent(self) -> None:
         now = self.clock()
-        oldest_first = sorted(self._connections.values(), key=lambda connection: connection.last)
-        too_many = len(oldest_first) - MAXIMUM_CONNECTIONS + 1
-        for position, connection in enumerate(oldest_first):
-            if position < too_many or now - connection.last >= IDLE_SECONDS:
+        for connections in (self._waiting, self._answered):
+            for connection in tuple(connections.values()):
+                if now - connection.last < IDLE_SECONDS:
+                    break
                 connection.close()
+
+    def _drop_least(self) -> None:
+        """One that has its answer, else the one that has been silent longest."""
+        for connections in (self._answered, self._waiting):
+            for victim in connections.values():
+                victim.readable()  # its request may lie there, unread yet
+                victim.close()
+                return
 
 
 class _Connection:
@@ -102,9 +128,18 @@ class _Connection:
         self._writable: select.epoll | None = None
         self.number = client.fileno()
         self.last = listener.clock()
+        listener.heard(self)
         listener.add_reader(self.number, self.readable)
 
+    @property
+    def done(self) -> bool:
+        """The answer is sent; the client has not closed its side yet."""
+        return self._answered and not self._unsent
+
     def close(self) -> None:
+        """A second time does nothing."""
+        if self._socket.fileno() < 0:
+            return
         self._stop_waiting_to_send()
         self._listener.remove_reader(self.number)
         self._listener.forget(self.number)
@@ -118,7 +153,7 @@ class _Connection:
         except OSError:
             self.close()
             return
-        self.last = self._listener.clock()
+        self._news()
         if not data:
             self.close()
         elif self._answered:
@@ -159,10 +194,15 @@ class _Connection:
             self.close()
         else:
             self._stop_waiting_to_send()
+            self._news()
+
+    def _news(self) -> None:
+        self.last = self._listener.clock()
+        self._listener.heard(self)
 
     def _wait_to_send(self) -> None:
         """An epoll that holds the socket is readable when the socket is writable: one callback serves for both."""
-        self.last = self._listener.clock()
+        self._news()
         if self._writable is None:
             self._writable = select.epoll(1)
             self._writable.register(self._socket, select.EPOLLOUT)
@@ -200,7 +240,7 @@ def _bound(family: int, where: tuple[object, ...]) -> socket.socket:
             every_family = where[0] == "::"
             listening.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0 if every_family else 1)
         listening.bind(where)
-        listening.listen(MAXIMUM_CONNECTIONS)
+        listening.listen(_BACKLOG)
         listening.setblocking(False)
     except OSError:
         listening.close()
