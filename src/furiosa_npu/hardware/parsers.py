@@ -1,4 +1,7 @@
-"""What the text of a driver's file means. Each takes text and opens nothing; ValueError says what was expected."""
+"""What the text of a driver's file means. Each takes text and opens nothing; ValueError says what was expected.
+
+A number that no register or kernel variable holds is no number: what is wider would be cut off further on.
+"""
 
 import re
 
@@ -12,6 +15,9 @@ _SPEED = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,3})?) GT/s(?: PCIe)?", re.ASCII)
 _VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})(?:[.].*|,.*|$)", re.ASCII)
 
 
+_U32, _S64, _U64 = 2**32, 2**63, 2**64
+
+
 def parse_text(text: str) -> str:
     """Any printable text on one line."""
     if not text or not text.isprintable():
@@ -20,15 +26,15 @@ def parse_text(text: str) -> str:
 
 
 def parse_int(text: str) -> int:
-    """A decimal number."""
-    if _DECIMAL.fullmatch(text) is None:
-        raise ValueError("a decimal number")
+    """A decimal number, as the kernel's `long` holds it."""
+    if _DECIMAL.fullmatch(text) is None or not -_S64 <= int(text) < _S64:
+        raise ValueError("a decimal number of 64 bits")
     return int(text)
 
 
 def parse_seconds(text: str) -> int:
     """`heartbeat`: whole seconds, 0 or more."""
-    if _DECIMAL.fullmatch(text) is None or int(text) < 0:
+    if _DECIMAL.fullmatch(text) is None or not 0 <= int(text) < _U64:
         raise ValueError("whole seconds, 0 or more")
     return int(text)
 
@@ -82,21 +88,20 @@ def parse_device_number(text: str) -> str:
 
 def parse_counters(text: str) -> tuple[tuple[str, int], ...]:
     """`atr_error`, `ne_clk_freq_info`, `npu_clocks`: lines `name: number`, in the file's order."""
-    counters = []
-    for line in text.splitlines():
-        match = _COUNTER.fullmatch(line.strip())
-        if match is None:
-            raise ValueError("lines `name: number`")
-        counters.append((match.group(1), int(match.group(2))))
-    if not counters:
-        raise ValueError("lines `name: number`")
-    return tuple(counters)
+    counters: dict[str, int] = {}
+    for line in _lines(text):
+        match = _COUNTER.fullmatch(line)
+        if match is None or match.group(1) in counters or int(match.group(2)) >= _U64:
+            raise ValueError("lines `name: number`, each name once")
+        counters[match.group(1)] = int(match.group(2))
+    return tuple(counters.items())
 
 
 def parse_performance_mode(text: str) -> int:
     """`4 (FULL 1)` or `4`: the number, 0 to 5."""
     number, _, name = text.partition(" ")
-    if number not in ("0", "1", "2", "3", "4", "5") or (name and not (name.startswith("(") and name.endswith(")"))):
+    named = not name or (name.startswith("(") and name.endswith(")") and name.isprintable())
+    if number not in ("0", "1", "2", "3", "4", "5") or not named:
         raise ValueError("a number from 0 to 5 with its name, such as 4 (FULL 1)")
     return int(number)
 
@@ -111,7 +116,7 @@ def parse_throttle_reasons(text: str) -> int:
 
 def parse_occupancy(text: str) -> tuple[bool, ...]:
     """`pe_occupancy`: eight lines, a PE each, 0 free and 1 occupied, the number last on its line."""
-    flags = [line.split()[-1].rpartition(":")[2] for line in text.splitlines() if line.strip()]
+    flags = [line.split()[-1].rpartition(":")[2] for line in _lines(text) if line]
     if len(flags) != 8 or any(flag not in ("0", "1") for flag in flags):
         raise ValueError("eight lines that end in 0 or 1")
     return tuple(flag == "1" for flag in flags)
@@ -127,28 +132,30 @@ def parse_pe_ids(text: str) -> tuple[str, ...]:
 
 def parse_clocks(text: str) -> tuple[tuple[str, int], ...]:
     """`npu_clocks`: a line a PE, `name: number` or the number alone, which then goes by the line's number; Hz."""
-    lines = text.splitlines()
-    if lines and all(_DECIMAL.fullmatch(line.strip()) is not None for line in lines):
+    lines = _lines(text)
+    if all(_DECIMAL.fullmatch(line) is not None and 0 <= int(line) < _U64 for line in lines):
         return tuple((str(number), int(line)) for number, line in enumerate(lines))
     return parse_counters(text)
 
 
 def parse_perf_regs(text: str) -> dict[str, int]:
-    """`perf_regs`: lines `Key: 0xHEX`."""
+    """`perf_regs`: lines `Key: 0xHEX`; the two halves of the cycle counter have 32 bits each."""
     registers: dict[str, int] = {}
-    for line in text.splitlines():
-        match = _HEX_LINE.fullmatch(line.strip())
-        if match is None:
-            raise ValueError("lines `Key: 0xHEX`")
+    for line in _lines(text):
+        match = _HEX_LINE.fullmatch(line)
+        if match is None or match.group(1) in registers:
+            raise ValueError("lines `Key: 0xHEX`, each key once")
         registers[match.group(1)] = int(match.group(2), 16)
     if "CycleCount" not in registers or "CycleCountHigh" not in registers:
         raise ValueError("lines `Key: 0xHEX`, CycleCount and CycleCountHigh among them")
+    if registers["CycleCount"] >= _U32 or registers["CycleCountHigh"] >= _U32:
+        raise ValueError("CycleCount and CycleCountHigh of 32 bits each")
     return registers
 
 
 def parse_numa_node(text: str) -> int | None:
-    """`numa_node`: -1 is none."""
-    if _DECIMAL.fullmatch(text) is None or int(text) < -1:
+    """`numa_node`: -1 is none; the kernel's `int`."""
+    if _DECIMAL.fullmatch(text) is None or not -1 <= int(text) < _U32 // 2:
         raise ValueError("-1 or the number of a NUMA node")
     return None if int(text) == -1 else int(text)
 
@@ -157,7 +164,15 @@ def parse_link_speed(text: str) -> float | None:
     """`current_link_speed`: gigatransfers a second; `Unknown` is the kernel's own word for none."""
     match = _SPEED.fullmatch(text)
     if match is None:
-        if text.startswith("Unknown"):
+        if text in ("Unknown", "Unknown speed"):
             return None
         raise ValueError("a speed such as 32.0 GT/s PCIe")
     return float(match.group(1))
+
+
+def _lines(text: str) -> list[str]:
+    """The kernel ends lines with a line feed and nothing else; what cannot be printed is no driver's. Stripped."""
+    lines = [line.strip() for line in text.split("\n")]
+    if not all(line.isprintable() for line in lines):
+        raise ValueError("printable text, its lines ended by line feeds")
+    return lines

@@ -1,0 +1,1 @@
+"""Generated input for the parsers, and what may be made of it."""
