@@ -71,6 +71,17 @@ class Sensor(NamedTuple):
     """`temp<n>_crit`, where the driver has one"""
 
 
+def peak_temperature(sensors: tuple[Sensor, ...]) -> Sensor | None:
+    """The sensor labelled PEAK, else temp1."""
+    return _chosen(sensors, "temp", "PEAK")
+
+
+def _chosen(sensors: tuple[Sensor, ...], kind: SensorKind, label: str) -> Sensor | None:
+    of_kind = [sensor for sensor in sensors if sensor.kind == kind]
+    labelled = (sensor for sensor in of_kind if sensor.label == label)
+    return next(labelled, None) or next((sensor for sensor in of_kind if sensor.number == 1), None)
+
+
 class PerfRegs(NamedTuple):
     """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy). `cycles` is None where it is closed: the PE is unused."""
 
@@ -142,6 +153,8 @@ class Reading(NamedTuple):
     pci_link: PciLink | None = None
     sensors: tuple[Sensor, ...] = ()
     problems: tuple[Problem, ...] = ()
+    unanswered: str | None = None
+    """the path whose reading did not come back; the other facts are those of the last look, if there was one"""
 
     @property
     def name(self) -> str:
@@ -160,18 +173,11 @@ class Reading(NamedTuple):
     @property
     def temperature_celsius(self) -> float | None:
         """Sensor PEAK, else temp1; degrees Celsius, unrounded."""
-        millidegrees = self._sensor("temp", "PEAK")
-        return None if millidegrees is None else millidegrees / 1000
+        sensor = peak_temperature(self.sensors)
+        return None if sensor is None else sensor.value / 1000
 
     @property
     def power_watts(self) -> float | None:
         """Sensor RMS_TOTAL, else power1; watts, unrounded."""
-        microwatts = self._sensor("power", "RMS_TOTAL")
-        return None if microwatts is None else microwatts / 1_000_000
-
-    def _sensor(self, kind: str, label: str) -> int | None:
-        of_kind = [sensor for sensor in self.sensors if sensor.kind == kind]
-        for sensor in of_kind:
-            if sensor.label == label:
-                return sensor.value
-        return next((sensor.value for sensor in of_kind if sensor.number == 1), None)
+        sensor = _chosen(self.sensors, "power", "RMS_TOTAL")
+        return None if sensor is None else sensor.value / 1_000_000
