@@ -57,7 +57,7 @@ async def test_the_metrics_name_each_card_its_state_and_reason(folder: str) -> N
         (failed,) = (line for line in states if card_id(1) in line)
         assert 'name="npu1"' in failed
         assert 'state="failed"' in failed
-        assert "not alive" in failed
+        assert 'reason="not-alive"' in failed
 
 
 async def _command(*words: str) -> tuple[int | None, str, str]:

@@ -51,15 +51,16 @@ class CardReader:
         """Every fact of the card anew. `found`: what the folders' names told of it."""
         problems = list(found.problems)
         files = still_there(self.files, self._roots.devfs, found.device_files)
-        reading = Reading(found.family, found.index, found.managed, files)
-        if not found.managed:
+        managed = found.managed and self.files.status(self._folder) is not None
+        reading = Reading(found.family, found.index, managed, files)
+        if not managed:
             expected = f"the management folder of {reading.name}: the driver has not finished, or the card left the bus"
             problems.append(Problem(self._folder, "no such folder", expected))
         if not files:
             expected = f"device files of {reading.name}: the driver has not finished, or the card left the bus"
             problems.append(Problem(self._roots.devfs, "none", expected))
         sensors = hwmon.NONE
-        if found.managed:
+        if managed:
             reading = self._management.lasting(Facts(self.files, self._folder, problems), reading)
         if reading.pci_bdf is not None:
             sysfs, bdf = self._roots.sysfs, reading.pci_bdf

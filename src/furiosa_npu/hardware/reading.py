@@ -153,6 +153,8 @@ class Reading(NamedTuple):
     pci_link: PciLink | None = None
     sensors: tuple[Sensor, ...] = ()
     problems: tuple[Problem, ...] = ()
+    busy: bool | None = None
+    """the driver refused to open a compute file, since it is in use; None: not probed"""
     unanswered: str | None = None
     """the path whose reading did not come back; the other facts are those of the last look, if there was one"""
 
@@ -162,9 +164,9 @@ class Reading(NamedTuple):
         return f"npu{self.index}" if self.index is not None else (self.pci_bdf or "npu?")
 
     @property
-    def identity(self) -> str:
-        """What survives reboots: the UUID, else the PCI address, else the name."""
-        return self.uuid or self.pci_bdf or self.name
+    def key(self) -> str:
+        """What tells cards of one host apart at one instant: `warboy npu0`."""
+        return f"{self.family} {self.name}"
 
     @property
     def compute_files(self) -> tuple[DeviceFile, ...]:
