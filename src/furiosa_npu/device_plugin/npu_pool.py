@@ -78,12 +78,13 @@ class NpuPool:
         return any(_waits(unit) for unit in self.pool.values())
 
     def settle(self, seen: Observation) -> bool:
-        """Takes in what the kubelet shows of who holds what. True: a card was let go."""
+        """Takes in what the kubelet shows of who holds what. True: a card was let go, and wants a look at who uses it."""
         before = {holding for holding, _ in self.ledger.entries}
         self.ledger = settle(self.ledger, seen, self._resources)
         now = {holding for holding, _ in self.ledger.entries}
         if now - before:
             self.judge()
+        if now != before:
             self._on_change()
         return bool(before - now)
 
