@@ -62,17 +62,18 @@ def test_what_lasts_is_read_at_a_whole_look_alone(simulation: Simulation) -> Non
     assert reader.reader.whole(reader.found).firmware_version == "9.9.9, fffffff"
 
 
-def test_another_uuid_is_another_card_and_read_whole_at_once(simulation: Simulation) -> None:
-    """A card replaced in its slot brings a firmware of its own."""
+def test_a_card_in_peace_is_told_by_the_same_reading(simulation: Simulation) -> None:
+    """While its heartbeat goes on and nothing else changes; anew where that is wanted, or it stands still."""
     reader = Reader(simulation.roots)
-    reader.reader.whole(reader.found)
-    write(management(simulation) / "fw_version", "9.9.9, fffffff\n")
-    write(management(simulation) / "device_uuid", "00000000-0000-4000-8000-000000000009\n")
-    reading = reader.reader.signs(reader.found)
-    assert (reading.uuid, reading.firmware_version) == ("00000000-0000-4000-8000-000000000009", "9.9.9, fffffff")
+    first = reader.reader.whole(reader.found)
+    simulation.advance(1)
+    assert reader.reader.signs(reader.found, fresh=False) is first
+    assert reader.reader.signs(reader.found, fresh=False).heartbeat_seconds == 1
+    simulation.advance(1)
+    assert reader.reader.signs(reader.found, fresh=True).heartbeat_seconds == 2
 
 
-@pytest.mark.parametrize("file", ["heartbeat", "atr_error", "device_uuid"])
+@pytest.mark.parametrize("file", ["heartbeat", "atr_error"])
 def test_a_file_that_goes_bad_is_a_problem_as_long_as_it_is(simulation: Simulation, file: str) -> None:
     """Named by its path; gone when the file is well again."""
     reader = Reader(simulation.roots)

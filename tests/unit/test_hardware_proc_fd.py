@@ -41,7 +41,7 @@ def holder(simulation: Simulation) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_process_that_has_a_card_open_is_named(simulation: Simulation, holder: subprocess.Popen[bytes]) -> None:
     """With PID and command; it holds this card and not the other."""
     devfs = simulation.roots.devfs
-    users = [user for user in find_users("/proc", devfs, os.getpid()) if user.path.startswith(devfs)]
+    users = [user for user in find_users("/proc", devfs, os.getpid(), set()) if user.path.startswith(devfs)]
     command = Path(f"/proc/{holder.pid}/comm").read_text().strip()
     assert users == [DeviceUser(holder.pid, command, None, f"{devfs}/npu1pe0")]
     npu0, npu1 = read_cards(simulation.roots)
@@ -49,10 +49,24 @@ def test_a_process_that_has_a_card_open_is_named(simulation: Simulation, holder:
     assert users_of(npu1, users, devfs) == (f"process {holder.pid} ({command})",)
 
 
+def test_processes_without_files_are_not_looked_at_again(tmp_path: Path) -> None:
+    """They are noted while they live: the kernel's own threads are half of all."""
+    for pid in ("2", "3"):
+        (tmp_path / pid / "fd").mkdir(parents=True)
+    (tmp_path / "3" / "fd" / "0").symlink_to("/dev/null")
+    without_files = {"7"}
+    assert find_users(str(tmp_path), "/dev", 1, without_files) == ()
+    assert without_files == {"2"}
+    (tmp_path / "2" / "fd" / "0").symlink_to("/dev/npu0")
+    assert find_users(str(tmp_path), "/dev", 1, without_files) == ()
+
+
 def test_we_ourselves_are_no_user(simulation: Simulation) -> None:
     """The active probe opens files too."""
     with open(f"{simulation.roots.devfs}/npu0pe0", encoding="utf-8"):
-        assert not any(user.pid == os.getpid() for user in find_users("/proc", simulation.roots.devfs, os.getpid()))
+        assert not any(
+            user.pid == os.getpid() for user in find_users("/proc", simulation.roots.devfs, os.getpid(), set())
+        )
 
 
 def test_a_device_is_known_by_its_number_whatever_it_is_called() -> None:

@@ -34,6 +34,8 @@ BURST_SECONDS = 0.02
 """From an event to the look that it brings: a driver that loads makes a hundred files."""
 PATIENCE_SECONDS = 2.0
 """With a driver that does not answer, where the sign that says so is turned off."""
+MEMORY_CYCLES = 10
+"""So often is looked whether something is to be remembered where no state changed: that a heartbeat moved."""
 SERVICE_ACCOUNT_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount/token"  # noqa: S105 - a path
 
 
@@ -54,6 +56,8 @@ class App:
         self._users_changed = True
         self._held = asyncio.Event()
         self._turned_at = clock()
+        self._changed = False
+        self._scans = 0
         self._counts = plugin_metrics.Counts(RESOURCES)
         self._said: dict[str, tuple[str, ...]] = {}
         configured = rules(settings)
@@ -121,8 +125,7 @@ class App:
             on_folder=self._folder_changed,
         )
         self._tools.furiosactl()
-        events.renew(())
-        await self._scan(watching=False)
+        await self._scan(events)
         self._pool.settle(await self._books.at_start())
         parts: list[Coroutine[object, object, None]] = [endpoint.run() for endpoint in self._endpoints.values()]
         tasks = [asyncio.create_task(part) for part in (*parts, self._look(events), self._settle())]
@@ -135,30 +138,41 @@ class App:
 
     async def _look(self, events: Events) -> None:
         """Looks at all cards in each cycle, and where something happened."""
+        loop = asyncio.get_running_loop()
         while True:
             self._turned_at = self._clock()
-            try:
-                async with asyncio.timeout(SOON_SECONDS if self._pool.undecided else self._settings.cycle_seconds):
-                    await self._due.wait()
+            seconds = SOON_SECONDS if self._pool.undecided else self._settings.cycle_seconds
+            timer = loop.call_later(seconds, self._due.set)
+            await self._due.wait()
+            timer.cancel()
+            if self._devices_changed or self._users_changed:
                 await asyncio.sleep(BURST_SECONDS)
-            except TimeoutError:
-                pass
             self._due.clear()
-            events.renew(self._device_paths())
-            if not events.of_folder:
-                self._folder_changed()
-            await self._scan(watching=events.of_devices)
+            await self._scan(events)
 
-    async def _scan(self, *, watching: bool) -> None:
-        self._pool.rules = self._pool.rules._replace(disable=self._disable.now())
-        anew, users_anew = self._devices_changed or not watching, self._users_changed
+    async def _scan(self, events: Events) -> None:
+        events.renew()
+        if not events.of_folder:
+            self._folder_changed()
+        disable = self._disable.now()
+        if disable != self._pool.rules.disable:
+            self._pool.rules = self._pool.rules._replace(disable=disable)
+        anew, users_anew = self._devices_changed or not events.of_devices, self._users_changed
         self._devices_changed = self._users_changed = False
         await self._pool.scan(anew=anew, users_anew=users_anew)
+        if anew:
+            events.renew(self._device_paths())
         folder = self._readings.host_hangs()
         if folder is None:
             self._conditions.well("host")
         else:
             self._conditions.trouble("host", f"no answer from {folder}: cards that come or go are not seen")
+        self._scans += 1
+        if self._changed or self._scans % MEMORY_CYCLES == 0:
+            self._changed = False
+            await self._remember()
+
+    async def _remember(self) -> None:
         job = self._memory.to_write({unit.id: unit.verdict for unit in self._pool.pool.values()})
         if job is not None:
             answers = await self._reader.ask([job])
@@ -223,6 +237,7 @@ class App:
         return any(sent)
 
     def _pool_changed(self) -> None:
+        self._changed = True
         if self._pool.ledger.entries:
             self._held.set()
         for plugin in self._plugins.values():

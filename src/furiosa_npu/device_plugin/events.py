@@ -61,8 +61,9 @@ class Events:
         """Events of device files come."""
         return self._devices is not None
 
-    def renew(self, device_files: Iterable[str]) -> None:
-        """Watches what is there and not watched yet. `device_files`: the paths of those that compute."""
+    def renew(self, device_files: Iterable[str] = ()) -> None:
+        """Watches what is there and not watched yet. `device_files`: the paths of those that compute, where they may
+        be others than before."""
         try:
             if self._devices is None:
                 self._devices = DeviceWatch(self._roots)

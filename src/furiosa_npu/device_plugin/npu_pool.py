@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 
 from furiosa_npu.allocation.census import Rules, Seen, census, look_again, offered_family
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, settle
@@ -54,6 +55,9 @@ class NpuPool:
         self._probe = probe
         self._held_bad_is_unhealthy = held_bad_is_unhealthy
         self._seen = Seen(())
+        self._shown: list[tuple[object, ...]] = []
+        self._settled = False
+        self._judged_by: tuple[object, ...] = ()
         self._handing_over: list[str] = []
         self._handed_over_at: dict[str, float] = {}
 
@@ -61,15 +65,22 @@ class NpuPool:
         """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too."""
         await self._users.look(anew=users_anew)
         readings = await self._readings.all(anew=anew, probe=self._to_probe())
-        self._seen = Seen(readings, self._users.of_cards(readings))
         self.scanned_at = self._clock()
+        users = self._users.of_cards(readings)
+        known = (readings, self.ledger, self.rules)
+        if self._settled and users == self._seen.users and all(map(is_, known, self._judged_by)):
+            return  # nothing is another than before, and no verdict is one that time changes
+        self._seen = Seen(readings, users)
         self.judge()
 
     def judge(self) -> None:
         """Judges every card by what was read last."""
-        before = self.pool
-        self.pool = census(before, self._seen, self.ledger, self.rules, self._clock(), self._remembered)
-        if _shown(self.pool) != _shown(before):
+        self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered)
+        self._judged_by = (self._seen.readings, self.ledger, self.rules)
+        self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
+        shown = _shown(self.pool)
+        if shown != self._shown:
+            self._shown = shown
             self._on_change()
 
     @property
@@ -78,7 +89,7 @@ class NpuPool:
         return any(_waits(unit) for unit in self.pool.values())
 
     def settle(self, seen: Observation) -> bool:
-        """Takes in what the kubelet shows of who holds what. True: a card was let go, and wants a look at who uses it."""
+        """Takes in what the kubelet shows of who holds what. True: a card was let go; who uses it still?"""
         before = {holding for holding, _ in self.ledger.entries}
         self.ledger = settle(self.ledger, seen, self._resources)
         now = {holding for holding, _ in self.ledger.entries}
@@ -165,6 +176,11 @@ class NpuPool:
 def _waits(unit: Unit) -> bool:
     """A Warboy's `perf_regs` could be read: whether its counter moves shows at the next reading."""
     return unit.verdict.sign == "second-reading"
+
+
+def _is_settled(verdict: Verdict) -> bool:
+    """The same reading brings the same verdict, however late."""
+    return verdict.state in ("idle", "allocated", "disabled", "gone", "unreadable")
 
 
 def _shown(pool: Pool) -> list[tuple[object, ...]]:

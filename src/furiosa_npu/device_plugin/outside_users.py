@@ -2,6 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
+from functools import partial
 
 from furiosa_npu.device_plugin.patient_reader import PatientReader
 from furiosa_npu.hardware.driver_file import Files
@@ -11,6 +12,8 @@ from furiosa_npu.hardware.reading import Reading
 
 LOOK_SECONDS = 10.0
 """Between two looks where nothing happens: reading the links of all processes takes milliseconds."""
+ALL_LOOKS = 6
+"""So often processes are looked at, too, that had no file open before."""
 _PROC = "/proc"
 
 
@@ -23,6 +26,8 @@ class OutsideUsers:
         self._clock = clock
         self._users: tuple[DeviceUser, ...] = ()
         self._looked_at: float | None = None
+        self._looks = 0
+        self._without_files: set[str] = set()
         self.visible = sees_other_processes(_PROC, os.getpid())
 
     async def look(self, *, anew: bool) -> None:
@@ -31,9 +36,13 @@ class OutsideUsers:
         if not self.visible or (not anew and self._looked_at is not None and now - self._looked_at < LOOK_SECONDS):
             return
         self._looked_at = now
+        self._looks += 1
+        if self._looks % ALL_LOOKS == 0:
+            self._without_files = set()
         files = Files()
         files.at = _PROC
-        answers = await self._reader.ask([Job(_PROC, files, lambda: find_users(_PROC, self._devfs, os.getpid()))])
+        work = partial(find_users, _PROC, self._devfs, os.getpid(), self._without_files)
+        answers = await self._reader.ask([Job(_PROC, files, work)])
         self._users = answers.get(_PROC, self._users)
 
     def of_cards(self, cards: Sequence[Reading]) -> dict[str, tuple[str, ...]]:

@@ -24,10 +24,10 @@ class PatientReader:
     def __init__(self, patience_seconds: float, clock: Callable[[], float]) -> None:
         self._patience = patience_seconds
         self._clock = clock
-        self._news = asyncio.Event()
+        self._loop = loop = asyncio.get_running_loop()
+        self._waiting: set[asyncio.Future[bool]] = set()
         self._fresh: dict[str, Any] = {}
         self._answered: dict[str, Answer] = {}
-        loop = asyncio.get_running_loop()
         self._threads = ReaderThreads(lambda: loop.call_soon_threadsafe(self._collect), clock)
 
     @property
@@ -40,9 +40,9 @@ class PatientReader:
 
         Returns once all have answered but those that are stuck. A key whose last job is stuck still is not asked again.
         """
-        waiting = {job.key for job in jobs if self._threads.submit(job)}
-        while waiting := {key for key in waiting if self._threads.is_in_flight(key)}:
-            if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce():
+        batch = self._threads.submit(jobs)
+        while batch.unanswered:
+            if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
                 break
         fresh, self._fresh = self._fresh, {}
         return fresh
@@ -55,18 +55,19 @@ class PatientReader:
         if (path := self.hanging(job.key)) is not None:
             raise NoAnswer(path)
         deadline = self._clock() + self._patience
-        submitted = self._threads.submit(job)
+        batch = self._threads.submit([job])
         while True:
             answer = self._answered.get(job.key)
             if answer is not None and answer.job is job:
                 return answer.result
-            submitted = submitted or self._threads.submit(job)
             seconds = deadline - self._clock()
             if seconds <= 0:
                 waited = self._threads.waited_for(job.key, self._clock())
                 raise NoAnswer(job.files.at if waited is None else waited[1])
+            if not batch.unanswered:
+                batch = self._threads.submit([job])
             if not await self._news_within(min(seconds, STUCK_SECONDS)):
-                self._threads.reinforce()
+                self._threads.reinforce(batch)
 
     def hanging(self, key: str) -> str | None:
         """The path for whose answer a thread has waited for the time of patience."""
@@ -74,18 +75,26 @@ class PatientReader:
         return None if waited is None or waited[0] < self._patience else waited[1]
 
     async def _news_within(self, seconds: float) -> bool:
-        news = self._news
+        news: asyncio.Future[bool] = self._loop.create_future()
+        self._waiting.add(news)
+        timer = self._loop.call_later(seconds, _tell, news, False)
         try:
-            async with asyncio.timeout(seconds):
-                return await news.wait()
-        except TimeoutError:
-            return False
+            return await news
+        finally:
+            timer.cancel()
+            self._waiting.discard(news)
 
     def _collect(self) -> None:
         """What came after the time of patience tells of an earlier time, and is not taken."""
+        now = self._clock()
         for answer in self._threads.collect():
             self._answered[answer.job.key] = answer
-            if self._clock() - answer.asked_at < self._patience:
+            if now - answer.asked_at < self._patience:
                 self._fresh[answer.job.key] = answer.result
-        news, self._news = self._news, asyncio.Event()
-        news.set()
+        for news in self._waiting:
+            _tell(news, True)
+
+
+def _tell(news: "asyncio.Future[bool]", came: bool) -> None:
+    if not news.done():
+        news.set_result(came)

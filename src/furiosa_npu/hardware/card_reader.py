@@ -9,7 +9,7 @@ from furiosa_npu.hardware.devfs import still_there
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.facts import Facts
 from furiosa_npu.hardware.inventory import Found
-from furiosa_npu.hardware.reading import Family, Problem, Reading, Roots, Sensor
+from furiosa_npu.hardware.reading import Family, Moving, Problem, Reading, Roots, Sensor
 
 
 class _Management(NamedTuple):
@@ -18,7 +18,7 @@ class _Management(NamedTuple):
     folder: str
     """of one card, below the sysfs root; {index} stands for its number"""
     lasting: Callable[[Facts, Reading], Reading]
-    moving: Callable[[Facts, str, Reading], Reading]
+    moving: Callable[[Facts, str, Reading], Moving]
 
 
 _MANAGEMENT: dict[Family, _Management] = {
@@ -27,27 +27,25 @@ _MANAGEMENT: dict[Family, _Management] = {
 }
 
 
-class _Lasting(NamedTuple):
-    """What the last whole look told that is not read each time."""
-
-    found: Found
-    reading: Reading
-    sensors: hwmon.Hwmon
-    uuid: str | None
-
-
 class CardReader:
-    """Reads the card of this family and number. Nothing raises: what is broken stands in the reading's `problems`."""
+    """Reads the card of this family and number. Nothing raises: what is broken stands in the reading's `problems`.
+
+    A card of which nothing changed but its heartbeat, which goes on, is told by the same `Reading` as before, unless a
+    `fresh` one is wanted: nobody has to judge it anew.
+    """
 
     def __init__(self, roots: Roots, family: Family, index: int) -> None:
         self.files = Files()
         self._roots = roots
-        self._family = family
         self._management = _MANAGEMENT[family]
         self._folder = f"{roots.sysfs}/{self._management.folder.format(index=index)}"
-        self._last: _Lasting | None = None
+        self._found: Found | None = None
+        self._lasting = Reading(family, index, management=False)
+        self._hwmon = hwmon.NONE
+        self._told = self._lasting
+        self._heartbeat: int | None = None
 
-    def whole(self, found: Found) -> Reading:
+    def whole(self, found: Found, *, fresh: bool = True) -> Reading:
         """Every fact of the card anew. `found`: what the folders' names told of it."""
         problems = list(found.problems)
         files = still_there(self.files, self._roots.devfs, found.device_files)
@@ -59,35 +57,45 @@ class CardReader:
         if not files:
             expected = f"device files of {reading.name}: the driver has not finished, or the card left the bus"
             problems.append(Problem(self._roots.devfs, "none", expected))
-        sensors = hwmon.NONE
+        self._hwmon = hwmon.NONE
         if managed:
             reading = self._management.lasting(Facts(self.files, self._folder, problems), reading)
         if reading.pci_bdf is not None:
             sysfs, bdf = self._roots.sysfs, reading.pci_bdf
-            sensors = hwmon.read_sensors(self.files, f"{sysfs}/{DEVICES}/{bdf}", problems)
+            self._hwmon = hwmon.read_sensors(self.files, f"{sysfs}/{DEVICES}/{bdf}", problems)
             reading = reading._replace(
                 numa_node=read_numa_node(self.files, sysfs, bdf, problems),
                 pci_link=read_link(self.files, sysfs, bdf, problems),
-                sensors=sensors.sensors,
+                sensors=self._hwmon.sensors,
             )
-        reading = reading._replace(problems=tuple(problems))
-        told = self._moving(reading, reading.sensors)
-        self._last = _Lasting(found, reading, sensors, told.uuid)
-        return told
+        self._found, self._lasting = found, reading._replace(problems=tuple(problems))
+        return self._moved(problems, self._hwmon.sensors, fresh=fresh)
 
-    def signs(self, found: Found) -> Reading:
-        """What moves read anew, the rest as at the last whole look; whole where the card is not the one of then."""
-        last = self._last
-        if last is None or found is not last.found:
+    def signs(self, found: Found, *, fresh: bool = True) -> Reading:
+        """What moves read anew, the rest as at the last whole look; whole where the folders' names tell of another."""
+        if found is not self._found:
             return self.whole(found)
-        problems: list[Problem] = []
-        hot = hwmon.read_hot(self.files, last.sensors, problems) if last.sensors.sensors else ()
-        reading = self._moving(last.reading._replace(problems=(*last.reading.problems, *problems)), hot)
-        return reading if reading.uuid == last.uuid else self.whole(found)
+        problems = list(self._lasting.problems)
+        return self._moved(problems, hwmon.read_hot(self.files, self._hwmon, problems), fresh=fresh)
 
-    def _moving(self, reading: Reading, sensors: tuple[Sensor, ...]) -> Reading:
-        if not reading.management:
-            return reading
-        facts = Facts(self.files, self._folder, list(reading.problems))
-        moved = self._management.moving(facts, self._roots.sysfs, reading)
-        return moved._replace(sensors=sensors, problems=tuple(facts.problems))
+    def _moved(self, problems: list[Problem], sensors: tuple[Sensor, ...], *, fresh: bool) -> Reading:
+        lasting = self._lasting
+        if not lasting.management:
+            self._told, self._heartbeat = lasting, None
+            return lasting
+        moving = self._management.moving(Facts(self.files, self._folder, problems), self._roots.sysfs, lasting)
+        reading = lasting._replace(
+            sensors=sensors,
+            error_counters=moving.error_counters,
+            alive=moving.alive,
+            perf_regs=moving.perf_regs,
+            pe_occupancy=moving.pe_occupancy,
+            throttle_reasons=moving.throttle_reasons,
+            problems=tuple(problems),
+            heartbeat_seconds=self._told.heartbeat_seconds,
+        )
+        before, self._heartbeat = self._heartbeat, moving.heartbeat_seconds
+        goes_on = before is not None and self._heartbeat is not None and self._heartbeat > before
+        if fresh or not goes_on or reading != self._told:
+            self._told = reading._replace(heartbeat_seconds=moving.heartbeat_seconds)
+        return self._told

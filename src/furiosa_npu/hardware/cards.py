@@ -47,6 +47,9 @@ def without_doubles(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     """Two cards of one UUID or PCI address: neither can be vouched for, both say so."""
     told = list(readings)
     for fact, expected in (("uuid", "a UUID of its own"), ("pci_bdf", "a PCI address of its own")):
+        values = [value for reading in readings if (value := getattr(reading, fact)) is not None]
+        if len(set(values)) == len(values):
+            continue
         seen: dict[str, list[int]] = {}
         for position, reading in enumerate(readings):
             value = getattr(reading, fact)

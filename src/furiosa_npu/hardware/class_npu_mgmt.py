@@ -6,8 +6,8 @@ from furiosa_npu.hardware import parsers
 from furiosa_npu.hardware.device_names import parse_device_name
 from furiosa_npu.hardware.driver_file import FileProblem, Files
 from furiosa_npu.hardware.facts import Facts
-from furiosa_npu.hardware.identity_files import read_identity, read_signs
-from furiosa_npu.hardware.reading import PerfRegs, Problem, Reading
+from furiosa_npu.hardware.identity_files import read_identity, read_pulse
+from furiosa_npu.hardware.reading import Moving, PerfRegs, Problem, Reading
 
 CLASS = "class/npu_mgmt"
 FOLDER = f"{CLASS}/npu{{index}}_mgmt"
@@ -30,12 +30,11 @@ def read_lasting(facts: Facts, reading: Reading) -> Reading:
     )
 
 
-def read_moving(facts: Facts, sysfs: str, reading: Reading) -> Reading:
-    """`reading` with what may be another at each look: signs of life, and the registers of the PEs."""
-    return read_signs(facts, reading)._replace(
-        alive=facts.required("alive", parsers.parse_alive),
-        perf_regs=_perf_regs(facts.files, f"{sysfs}/{CLASS}", reading.index or 0, facts.problems),
-    )
+def read_moving(facts: Facts, sysfs: str, reading: Reading) -> Moving:
+    """What may be another at each look at the card: signs of life, and the registers of its PEs."""
+    alive = facts.required("alive", parsers.parse_alive)
+    registers = _perf_regs(facts.files, f"{sysfs}/{CLASS}", reading.index or 0, facts.problems)
+    return Moving(*read_pulse(facts), alive, registers, None, None)
 
 
 def _perf_regs(files: Files, folder: str, index: int, problems: list[Problem]) -> tuple[PerfRegs, ...]:
@@ -43,24 +42,22 @@ def _perf_regs(files: Files, folder: str, index: int, problems: list[Problem]) -
     for first, last in _PES:
         name = f"npu{index}pe{first}" if first == last else f"npu{index}pe{first}-{last}"
         path = f"{folder}/{name}/perf_regs"
-        status = files.status(path)
-        if status is None:
-            continue  # no use seen
-        readable = bool(status.st_mode & (stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH))
-        registers.append(_one(files, path, PerfRegs(name, first, last, readable, None, None, None), problems))
+        try:
+            values, mode = files.parsed_with_mode(path, parsers.parse_perf_regs, "lines `Key: 0xHEX`")
+        except (PermissionError, FileNotFoundError):
+            continue  # the PE is unused
+        except FileProblem as problem:
+            problems.append(problem.problem)
+            continue
+        registers.append(
+            PerfRegs(
+                name,
+                first,
+                last,
+                mode_allows_reading=bool(mode & (stat.S_IRUSR | stat.S_IRGRP | stat.S_IROTH)),
+                cycles=values["CycleCountHigh"] << 32 | values["CycleCount"],
+                task_cycles=values.get("TaskExecutionTime"),
+                tensor_cycles=values.get("TensorExecutionTime"),
+            )
+        )
     return tuple(registers)
-
-
-def _one(files: Files, path: str, closed: PerfRegs, problems: list[Problem]) -> PerfRegs:
-    try:
-        values = files.parsed(path, parsers.parse_perf_regs, "lines `Key: 0xHEX`")
-    except (PermissionError, FileNotFoundError):
-        return closed  # the PE is unused
-    except FileProblem as problem:
-        problems.append(problem.problem)
-        return closed
-    return closed._replace(
-        cycles=values["CycleCountHigh"] << 32 | values["CycleCount"],
-        task_cycles=values.get("TaskExecutionTime"),
-        tensor_cycles=values.get("TensorExecutionTime"),
-    )

@@ -3,8 +3,8 @@
 from furiosa_npu.hardware import parsers
 from furiosa_npu.hardware.device_names import parse_device_name
 from furiosa_npu.hardware.facts import Facts
-from furiosa_npu.hardware.identity_files import read_identity, read_signs
-from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.hardware.identity_files import read_identity, read_pulse
+from furiosa_npu.hardware.reading import Moving, Reading
 
 CLASS = "class/rngd_mgmt"
 _PREFIX = "rngd!"
@@ -32,13 +32,10 @@ def read_lasting(facts: Facts, reading: Reading) -> Reading:
     )
 
 
-def read_moving(facts: Facts, _sysfs: str, reading: Reading) -> Reading:
-    """`reading` with what may be another at each look: signs of life and of use."""
+def read_moving(facts: Facts, _sysfs: str, reading: Reading) -> Moving:
+    """What may be another at each look at the card: signs of life and of use."""
     state = facts.required("device_state", parsers.parse_text)
-    return read_signs(facts, reading)._replace(
-        alive=facts.meaning(
-            "device_state", state, lambda text: parsers.parse_device_state(text, reading.driver_version)
-        ),
-        pe_occupancy=facts.optional("pe_occupancy", parsers.parse_occupancy),
-        throttle_reasons=facts.optional("throttle_reason", parsers.parse_throttle_reasons),
-    )
+    alive = facts.meaning("device_state", state, lambda text: parsers.parse_device_state(text, reading.driver_version))
+    occupancy = facts.optional("pe_occupancy", parsers.parse_occupancy)
+    throttling = facts.optional("throttle_reason", parsers.parse_throttle_reasons)
+    return Moving(*read_pulse(facts), alive, (), occupancy, throttling)

@@ -11,6 +11,7 @@ from furiosa_npu.hardware.reading import Problem
 MAXIMUM_BYTES = 4096
 """sysfs gives a page at most (Documentation/filesystems/sysfs.rst)"""
 
+_READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 ABSENT_ERRORS = (errno.ENOENT, errno.ENOTDIR)
 
 T = TypeVar("T")
@@ -41,17 +42,36 @@ class Files:
         Raises FileNotFoundError where there is no such file, PermissionError where it is closed, FileProblem for
         everything else that is not a small UTF-8 file that `parse` takes.
         """
-        data = self._read(path, expected)
+        return self.parsed_with_mode(path, parse, expected, with_mode=False)[0]
+
+    def parsed_with_mode(
+        self, path: str, parse: Callable[[str], T], expected: str, *, with_mode: bool = True
+    ) -> tuple[T, int]:
+        """The same, and the file's mode (0 without `with_mode`)."""
+        self.at = path
+        mode = 0
+        try:
+            descriptor = os.open(path, _READING)
+            try:
+                data = os.read(descriptor, MAXIMUM_BYTES + 1)
+                if with_mode or not data:
+                    mode = os.fstat(descriptor).st_mode
+            finally:
+                os.close(descriptor)
+        except OSError as error:
+            raise _refusal(path, error, expected) from error
         known = self._known.get(path)
         if known is not None and known[0] == data:
-            return known[1]  # type: ignore[no-any-return]  # a path has one parser
+            return known[1], mode
+        if not data and not stat.S_ISREG(mode):
+            raise FileProblem(Problem(path, "something other than a regular file", expected))
         text = _text(path, data, expected)
         try:
             value = parse(text)
         except ValueError as error:
             raise FileProblem(Problem(path, shortened(text), str(error))) from error
         self._known[path] = (data, value)
-        return value
+        return value, mode
 
     def names(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where there is no such folder. Raises FileProblem."""
@@ -71,29 +91,13 @@ class Files:
         except OSError:
             return None
 
-    def _read(self, path: str, expected: str) -> bytes:
-        self.at = path
-        try:
-            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-        except PermissionError:
-            raise
-        except OSError as error:
-            if error.errno in ABSENT_ERRORS:
-                raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from None
-            raise FileProblem(Problem(path, error_name(error), expected)) from error
-        try:
-            data = os.read(descriptor, MAXIMUM_BYTES + 1)
-            if not data and not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise FileProblem(Problem(path, "something other than a regular file", expected))
-        except PermissionError:
-            raise
-        except OSError as error:
-            raise FileProblem(Problem(path, error_name(error), expected)) from error
-        finally:
-            os.close(descriptor)
-        if len(data) > MAXIMUM_BYTES:
-            raise FileProblem(Problem(path, f"more than {MAXIMUM_BYTES} bytes", expected))
-        return data
+
+def _refusal(path: str, error: OSError, expected: str) -> Exception:
+    if isinstance(error, PermissionError):
+        return error
+    if error.errno in ABSENT_ERRORS:
+        return FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path)
+    return FileProblem(Problem(path, error_name(error), expected))
 
 
 def error_name(error: OSError) -> str:
@@ -107,6 +111,8 @@ def shortened(found: str | bytes) -> str:
 
 
 def _text(path: str, data: bytes, expected: str) -> str:
+    if len(data) > MAXIMUM_BYTES:
+        raise FileProblem(Problem(path, f"more than {MAXIMUM_BYTES} bytes", expected))
     try:
         text = data.decode()
     except UnicodeDecodeError:

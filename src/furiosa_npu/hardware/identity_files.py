@@ -8,8 +8,8 @@ from furiosa_npu.hardware.reading import Reading
 def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
     """`reading` with the common files that say the same as long as the card is in its slot and its driver loaded.
 
-    `device_type`: what that file says for this family. `dev`, `device_sn` and `fw_version` may be empty on early cards:
-    absent, no error.
+    `device_type`: what that file says for this family. `dev`, `device_sn`, `device_uuid` and `fw_version` may be empty
+    on early cards: absent, no error.
     """
 
     def expected_type(text: str) -> str:
@@ -26,18 +26,15 @@ def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
         pci_bdf=facts.required("busname", parsers.parse_pci_bdf),
         pci_dev=facts.required("dev", parsers.parse_device_number, may_be_empty=True),
         serial=facts.required("device_sn", parsers.parse_text, may_be_empty=True),
+        uuid=facts.required("device_uuid", parsers.parse_text, may_be_empty=True),
         firmware_version=facts.required("fw_version", parsers.parse_text, may_be_empty=True),
         driver_version=facts.required("version", parsers.parse_text),
     )
 
 
-def read_signs(facts: Facts, reading: Reading) -> Reading:
-    """`reading` with the common files that move, and the UUID, which tells another card in the same slot.
-
-    `device_uuid` may be empty on early cards.
-    """
-    return reading._replace(
-        uuid=facts.required("device_uuid", parsers.parse_text, may_be_empty=True),
-        heartbeat_seconds=facts.required("heartbeat", parsers.parse_seconds),
-        error_counters=facts.required("atr_error", parsers.parse_counters) or (),
+def read_pulse(facts: Facts) -> tuple[int | None, tuple[tuple[str, int], ...]]:
+    """What moves with both families: the heartbeat, and the counters of `atr_error`."""
+    return (
+        facts.required("heartbeat", parsers.parse_seconds),
+        facts.required("atr_error", parsers.parse_counters) or (),
     )

@@ -42,18 +42,25 @@ def _shows_its_files(folder: str) -> bool:
         return False  # closed to us, or gone
 
 
-def find_users(proc: str, devfs: str, own_pid: int) -> tuple[DeviceUser, ...]:
+def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> tuple[DeviceUser, ...]:
     """Every other process with something like an NPU's device file open, by PID.
 
     Only what lies in some /dev, or below the devfs root, and has `npu` in its path, is looked at more closely. What
-    ends meanwhile has nothing open; what may not be looked at is left out.
+    ends meanwhile has nothing open; what may not be looked at is left out. `without_files`: processes that had no file
+    open at the last look, half of all, since the kernel's own threads are among them; they are not looked at again
+    while they live, and noted here.
     """
     users = []
-    for name in sorted(filter(str.isdecimal, os.listdir(proc)), key=int):
-        if int(name) != own_pid:
-            folder = f"{proc}/{name}"
-            for path, number in _open_devices(f"{folder}/fd", devfs):
-                users.append(DeviceUser(int(name), _command(folder), number, path))
+    names = {name for name in os.listdir(proc) if name.isdecimal()}
+    without_files &= names
+    for name in sorted(names - without_files - {str(own_pid)}, key=int):
+        folder = f"{proc}/{name}"
+        found = _open_devices(f"{folder}/fd", devfs)
+        if found is None:
+            without_files.add(name)
+            continue
+        for path, number in found:
+            users.append(DeviceUser(int(name), _command(folder), number, path))
     return tuple(users)
 
 
@@ -73,10 +80,14 @@ def _is(user: DeviceUser, file: DeviceFile, devfs: str) -> bool:
     return user.device_number is None and user.path == f"{devfs}/{file.path}"
 
 
-def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | None]]:
+def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | None]] | None:
+    """None: the process has no file open at all."""
     found: list[tuple[str, tuple[int, int] | None]] = []
     try:
-        for descriptor in os.listdir(folder):
+        descriptors = os.listdir(folder)
+        if not descriptors:
+            return None
+        for descriptor in descriptors:
             link = f"{folder}/{descriptor}"
             path = os.readlink(link)
             if "npu" not in path or not path.startswith(("/dev/", f"{devfs}/")):

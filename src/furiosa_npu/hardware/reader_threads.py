@@ -5,7 +5,8 @@ when the driver lets it go. A key is asked once at a time, so there are never mo
 """
 
 import threading
-from collections.abc import Callable
+from collections import deque
+from collections.abc import Callable, Sequence
 from queue import SimpleQueue
 from typing import Any, NamedTuple
 
@@ -25,17 +26,30 @@ class Job(NamedTuple):
     """what it raises is raised where the answer is collected"""
 
 
+class Batch:
+    """Jobs that were submitted together."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.waiting = deque(jobs)
+        """those that no thread has taken yet"""
+        self.unanswered = len(jobs)
+        """those whose answers have not been collected"""
+
+
 class Answer(NamedTuple):
     job: Job
     result: Any
     asked_at: float
     """seconds of the clock, when a thread took the job"""
+    batch: Batch
 
 
-class _Asking(NamedTuple):
-    thread: threading.Thread
-    job: Job
-    since: float
+class _Worker:
+    """A thread and what it is at."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self.since = 0.0
 
 
 class ReaderThreads:
@@ -44,71 +58,80 @@ class ReaderThreads:
     def __init__(self, wake: Callable[[], object], clock: Callable[[], float]) -> None:
         self._wake = wake
         self._clock = clock
-        self._jobs: SimpleQueue[Job] = SimpleQueue()
-        self._answers: SimpleQueue[Answer] = SimpleQueue()
-        self._asking: dict[str, _Asking] = {}
+        self._batches: SimpleQueue[Batch] = SimpleQueue()
+        self._answers: deque[Answer] = deque()
         self._in_flight: set[str] = set()
-        self._current = self._start()
+        self._stuck: list[_Worker] = []
+        self._current = self._start(Batch(()))
 
-    def submit(self, job: Job) -> bool:
-        """False: the key's last job has not been collected yet, and this one is not taken."""
-        if job.key in self._in_flight:
-            return False
-        self._in_flight.add(job.key)
-        self._jobs.put(job)
-        return True
+    def submit(self, jobs: Sequence[Job]) -> Batch:
+        """A key whose last job has not been collected yet is left out."""
+        in_flight = self._in_flight
+        batch = Batch([job for job in jobs if job.key not in in_flight])
+        if batch.waiting:
+            in_flight.update(job.key for job in batch.waiting)
+            self._batches.put(batch)
+        return batch
 
     def collect(self) -> list[Answer]:
-        """The answers that have come since the last call."""
+        """The answers that have come since the last call. Raises what a job raised."""
         answers = []
-        while not self._answers.empty():
-            answer = self._answers.get()
+        while self._answers:
+            answer = self._answers.popleft()
             self._in_flight.discard(answer.job.key)
+            answer.batch.unanswered -= 1
             if isinstance(answer.result, Exception):
                 raise answer.result
             answers.append(answer)
         return answers
 
-    def is_in_flight(self, key: str) -> bool:
-        """A job of the key was submitted, and its answer has not been collected."""
-        return key in self._in_flight
-
     def waited_for(self, key: str, now: float) -> tuple[float, str] | None:
         """For how many seconds a thread has been waiting for the key's answer, and for which path."""
-        asking = self._asking.get(key)
-        return None if asking is None else (now - asking.since, asking.job.files.at)
+        for worker in (*self._stuck, self._current):
+            job = worker.job
+            if job is not None and job.key == key:
+                return now - worker.since, job.files.at
+        return None
 
-    def reinforce(self) -> bool:
-        """Starts another thread where jobs wait for one that does not come back. False: no job waits."""
-        if self._jobs.empty():
+    def reinforce(self, batch: Batch) -> bool:
+        """Starts another thread where jobs wait for one that does not come back. False: no job of the batch waits."""
+        if not batch.waiting:
             return False
-        self._current = self._start()
+        self._stuck = [worker for worker in (*self._stuck, self._current) if worker.job is not None]
+        self._current = self._start(batch)
         return True
 
     @property
     def stuck(self) -> int:
         """How many threads wait for a driver besides the one that takes jobs."""
-        return sum(asking.thread is not self._current for asking in list(self._asking.values()))
+        return sum(worker.job is not None for worker in self._stuck)
 
-    def _start(self) -> threading.Thread:
+    def _start(self, batch: Batch) -> _Worker:
+        worker = self._current = _Worker()
         before = threading.stack_size(_STACK_BYTES)
-        thread = threading.Thread(target=self._serve, name="reader", daemon=True)
-        self._current = thread
-        thread.start()
+        threading.Thread(target=self._serve, args=(worker, batch), name="reader", daemon=True).start()
         threading.stack_size(before)
-        return thread
+        return worker
 
-    def _serve(self) -> None:
-        me = threading.current_thread()
-        while me is self._current:
-            job = self._jobs.get()
-            asked_at = self._clock()
-            self._asking[job.key] = _Asking(me, job, asked_at)
-            try:
-                result = job.work()
-            except Exception as error:  # noqa: BLE001  # not lost: whoever collects it raises it
-                result = error
-            del self._asking[job.key]
-            self._answers.put(Answer(job, result, asked_at))
-            if self._jobs.empty():
-                self._wake()
+    def _serve(self, me: _Worker, batch: Batch) -> None:
+        while True:
+            while batch.waiting and me is self._current:
+                self._do(me, batch)
+            self._wake()
+            if me is not self._current:
+                return
+            batch = self._batches.get()
+
+    def _do(self, me: _Worker, batch: Batch) -> None:
+        try:
+            job = batch.waiting.popleft()
+        except IndexError:
+            return  # another thread was faster
+        me.since = self._clock()
+        me.job = job
+        try:
+            result = job.work()
+        except Exception as error:  # noqa: BLE001  # not lost: whoever collects it raises it
+            result = error
+        me.job = None
+        self._answers.append(Answer(job, result, me.since, batch))

@@ -83,7 +83,7 @@ def _chosen(sensors: tuple[Sensor, ...], kind: SensorKind, label: str) -> Sensor
 
 
 class PerfRegs(NamedTuple):
-    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy). `cycles` is None where it is closed: the PE is unused."""
+    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy) that could be read: closed or absent, the PE is unused."""
 
     device: str
     """the file's device name, e.g. `npu0pe0-1`"""
@@ -91,7 +91,7 @@ class PerfRegs(NamedTuple):
     last_pe: int
     mode_allows_reading: bool
     """a read bit is set: with mode 000 a root with capabilities reads a file that the driver keeps closed"""
-    cycles: int | None
+    cycles: int
     """CycleCountHigh << 32 | CycleCount"""
     task_cycles: int | None
     tensor_cycles: int | None
@@ -104,6 +104,17 @@ class PciLink(NamedTuple):
     max_width: int | None
     speed_gts: float | None
     max_speed_gts: float | None
+
+
+class Moving(NamedTuple):
+    """The facts of a card that may be others at each look; fields as in `Reading`."""
+
+    heartbeat_seconds: int | None
+    error_counters: tuple[tuple[str, int], ...]
+    alive: bool | None
+    perf_regs: tuple[PerfRegs, ...]
+    pe_occupancy: tuple[bool, ...] | None
+    throttle_reasons: int | None
 
 
 class Reading(NamedTuple):

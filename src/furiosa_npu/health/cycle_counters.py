@@ -16,7 +16,7 @@ def next_counters(before: tuple[Counter, ...], reading: Reading | None, now: flo
     if reading is None:
         return ()
     known = {counter.device: counter for counter in before}
-    return tuple(_next(known.get(regs.device), regs, now) for regs in reading.perf_regs if regs.cycles is not None)
+    return tuple(_next(known.get(regs.device), regs, now) for regs in reading.perf_regs)
 
 
 def counters_in_use(reading: Reading, counters: tuple[Counter, ...], now: float) -> bool | None:
@@ -29,7 +29,7 @@ def counters_in_use(reading: Reading, counters: tuple[Counter, ...], now: float)
 
 
 def _next(before: Counter | None, regs: PerfRegs, now: float) -> Counter:
-    cycles = regs.cycles or 0
+    cycles = regs.cycles
     if before is None:
         return Counter(regs.device, cycles, now, moved=False)
     if before.cycles != cycles:

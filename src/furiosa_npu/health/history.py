@@ -30,13 +30,13 @@ class Heartbeat(NamedTuple):
     """seen to move since the machine started: only then does standing still say something"""
 
 
-class ErrorCounter(NamedTuple):
-    """A line of `atr_error` over the readings so far."""
+class Errors(NamedTuple):
+    """`atr_error` over the readings so far."""
 
-    name: str
-    total: int
-    grew_at: float | None
-    """when it last grew by the bound or more; None: never"""
+    totals: tuple[tuple[str, int], ...] = ()
+    """its lines at the last reading"""
+    grew: tuple[tuple[str, float], ...] = ()
+    """the counters of errors that grew by the bound or more, and when they last did"""
 
 
 class Standing(NamedTuple):
@@ -57,7 +57,7 @@ class History(NamedTuple):
 
     counters: tuple[Counter, ...] = ()
     heartbeat: Heartbeat = Heartbeat(None, 0.0, moved=False)
-    errors: tuple[ErrorCounter, ...] = ()
+    errors: Errors = Errors()
     standing: Standing = Standing()
 
 
@@ -75,27 +75,20 @@ def next_heartbeat(before: Heartbeat, reading: Reading | None, now: float) -> He
     return Heartbeat(value, now, before.moved or before.seconds is not None)
 
 
-def next_errors(
-    before: tuple[ErrorCounter, ...], reading: Reading | None, bound: float, now: float
-) -> tuple[ErrorCounter, ...]:
-    """The lines that count errors. One that goes back, or is new, has not grown."""
+def next_errors(before: Errors, reading: Reading | None, bound: float, now: float) -> Errors:
+    """Only lines whose names end in `Error` count errors. One that goes back, or is new, has not grown."""
     if reading is None or not reading.management:
-        return ()
-    if not reading.error_counters:
+        return Errors()
+    if not reading.error_counters or reading.error_counters == before.totals:
         return before
-    known = {counter.name: counter for counter in before}
-    counters = []
-    for name, count in reading.error_counters:
-        if name.endswith("Error"):
-            last = known.get(name)
-            if last is None:
-                last = ErrorCounter(name, count, None)
-            elif count != last.total:
-                last = ErrorCounter(name, count, now if count - last.total >= bound else last.grew_at)
-            counters.append(last)
-    return tuple(counters)
+    known = dict(before.totals)
+    grew = dict(before.grew)
+    for name, total in reading.error_counters:
+        if name.endswith("Error") and total - known.get(name, total) >= bound:
+            grew[name] = now
+    return Errors(reading.error_counters, tuple(grew.items()))
 
 
-def growing(errors: tuple[ErrorCounter, ...], now: float) -> tuple[str, ...]:
+def growing(errors: Errors, now: float) -> tuple[str, ...]:
     """The names of those that grow."""
-    return tuple(e.name for e in errors if e.grew_at is not None and now - e.grew_at < GROWTH_SECONDS)
+    return tuple(name for name, at in errors.grew if now - at < GROWTH_SECONDS)
