@@ -1,7 +1,10 @@
 """The command `furiosa-npu-simulator`: arguments in, one line a card out; 0 done, 1 failed at work, 2 wrong use."""
 
 import argparse
+import os
+import select
 import sys
+import time
 from collections.abc import Sequence
 
 from furiosa_npu.hardware.reading import FAMILIES
@@ -9,6 +12,7 @@ from furiosa_npu.simulator.card import ScenarioError
 from furiosa_npu.simulator.changes import ChangeError
 from furiosa_npu.simulator.command_line import parser
 from furiosa_npu.simulator.faults import KIND, Fault, FaultError
+from furiosa_npu.simulator.mount_mark import is_mounted
 from furiosa_npu.simulator.scenario import parse_scenario
 from furiosa_npu.simulator.simulation import NoSimulationError, Simulation, WrongRootError
 from furiosa_npu.simulator.state import CardState, State, UnknownNpuError, find
@@ -41,13 +45,40 @@ def _create(options: argparse.Namespace) -> None:
     now = simulation.state()
     kind = "plain files" if now.plain_files else "character devices"
     print(f"devfs root {simulation.roots.devfs} ({kind}), sysfs root {simulation.roots.sysfs}")
-    _show(now.cards, now)
+    _show(options, now.cards, now)
 
 
 def _run(options: argparse.Namespace) -> None:
     from furiosa_npu.simulator.run import run
 
     run(_open(options), lambda: print(f"{options.dir}: running until SIGTERM or Ctrl-C", flush=True))
+
+
+def _play(options: argparse.Namespace) -> None:
+    from furiosa_npu.simulator.script import parse_script, play
+    from furiosa_npu.simulator.stop import stop_descriptor
+
+    simulation = _open(options)
+    steps = parse_script(_read(options.script), options.script)
+    stop = stop_descriptor()
+
+    def wait(seconds: float) -> bool:
+        return bool(select.select([stop], [], [], seconds)[0])
+
+    play(simulation, steps, wait, time.monotonic, lambda step: print(step, flush=True))
+
+
+def _mount(options: argparse.Namespace) -> None:
+    from furiosa_npu.simulator.mount import mount
+
+    options.dir = os.path.abspath(options.dir)  # libfuse goes to / once it serves
+    mount(
+        _open(options),
+        options.mountpoint,
+        lambda: print(f"{options.mountpoint}: mounted until SIGTERM or Ctrl-C", flush=True),
+        devfs=options.devfs,
+        allow_other=options.allow_other,
+    )
 
 
 def _fail(options: argparse.Namespace) -> None:
@@ -70,21 +101,21 @@ def _add(options: argparse.Namespace) -> None:
     there = simulation.state().cards
     cards = parse_scenario(_read(options.scenario), options.scenario, beside=[card.card for card in there])
     now = simulation.add_cards(cards)
-    _show(now.cards[len(there) :], now)
+    _show(options, now.cards[len(there) :], now)
 
 
 def _renumber(options: argparse.Namespace) -> None:
     simulation = _open(options)
     position = _position(simulation, options.npu)
     now = simulation.renumber(options.npu, options.index)
-    _show([now.cards[position]], now)
+    _show(options, [now.cards[position]], now)
 
 
 def _replace(options: argparse.Namespace) -> None:
     simulation = _open(options)
     position = _position(simulation, options.npu)
     now = simulation.replace(options.npu, options.uuid)
-    _show([now.cards[position]], now)
+    _show(options, [now.cards[position]], now)
 
 
 def _occupy(options: argparse.Namespace) -> None:
@@ -99,12 +130,14 @@ def _driver(options: argparse.Namespace) -> None:
     simulation = _open(options)
     families = tuple(options.family or FAMILIES)
     now = simulation.unload_driver(families) if options.action == "unload" else simulation.load_driver(families)
-    _show(now.cards, now)
+    _show(options, now.cards, now)
 
 
 _COMMANDS = {
     "create": _create,
     "run": _run,
+    "play": _play,
+    "mount": _mount,
     "fail": _fail,
     "recover": _recover,
     "remove": _remove,
@@ -146,12 +179,13 @@ def _position(simulation: Simulation, npu: str) -> int:
 
 
 def _show_one(options: argparse.Namespace, now: State) -> None:
-    _show([find(now, options.npu)], now)
+    _show(options, [find(now, options.npu)], now)
 
 
-def _show(cards: Sequence[CardState], now: State) -> None:
+def _show(options: argparse.Namespace, cards: Sequence[CardState], now: State) -> None:
+    mounted = is_mounted(options.dir)
     for card in cards:
-        words = [f"fault {fault}{_note(fault)}" for fault in card.faults]
+        words = [f"fault {fault}{_note(fault, mounted)}" for fault in card.faults]
         words += [f"in use {hold.suffix}" for hold in card.holds]
         words += ["driver unloaded"] if card.card.family in now.unloaded else []
         words = words if card.present else ["removed"]
@@ -159,8 +193,8 @@ def _show(cards: Sequence[CardState], now: State) -> None:
         print(f"{facts.name} {facts.family} {facts.uuid or '-'} {facts.pci_bdf}: {', '.join(words) or 'idle'}")
 
 
-def _note(fault: Fault) -> str:
-    return " (shows through a mount alone)" if KIND[fault.name].through_a_mount else ""
+def _note(fault: Fault, mounted: bool) -> str:
+    return " (shows through a mount alone)" if KIND[fault.name].through_a_mount and not mounted else ""
 
 
 def _complain(error: object, code: int) -> int:

@@ -42,6 +42,12 @@ def parser() -> argparse.ArgumentParser:
     create.add_argument("scenario", metavar="SCENARIO", help="YAML file with a list of cards")
     create.add_argument("--plain-files", action="store_true", help="plain files for devices, even as root")
     command("run", "Keep it living: heartbeats and the counters of PEs in use move, until SIGTERM or Ctrl-C.")
+    play = command("play", "Do the steps of a script at their times, beside a run; ends after the last.")
+    play.add_argument("script", metavar="SCRIPT", help="YAML file with a list of steps")
+    mount = command("mount", "Serve DIR/sys at a folder, where system calls can fail too, until SIGTERM or Ctrl-C.")
+    mount.add_argument("mountpoint", metavar="MOUNTPOINT", help="an empty folder; --sysfs-root of those who read")
+    mount.add_argument("--devfs", action="store_true", help="DIR/dev as plain files, busy where PEs are in use")
+    mount.add_argument("--allow-other", action="store_true", help="for all users, not for this one alone")
     per_card = {
         "fail": "A card has a fault from now on; without FAULT it is not alive.",
         "recover": "A card has no fault any more; with FAULT, not that one.",

@@ -1,12 +1,9 @@
-"""What faults make of a card's files: of the tree that the driver would show, and of a mount's system calls."""
-
-import errno
-from typing import NamedTuple
+"""What faults make of a card's files, those that plain files can show."""
 
 from furiosa_npu.simulator.fault_values import WHOLE_CARD
 from furiosa_npu.simulator.nodes import Device, Text, Tree
 from furiosa_npu.simulator.places import class_entry, device_file, management_folder, management_name
-from furiosa_npu.simulator.state import PE_RANGES, CardState, State, pe_suffix
+from furiosa_npu.simulator.state import CardState
 
 RUBBISH = "\x7f?rubbish=\n"
 """No format of a driver's file allows it: a control character, and neither number nor list."""
@@ -42,33 +39,3 @@ def _replace(tree: Tree, path: str, content: str | None = None, mode: int | None
     node = tree.get(path)
     if isinstance(node, Text):
         tree[path] = Text(node.content if content is None else content, node.mode if mode is None else mode)
-
-
-class CallFault(NamedTuple):
-    """What becomes of reading one file through a mount."""
-
-    hangs: bool
-    errno: int | None
-    """the answer where it does not hang; None: the file's text"""
-
-
-def call_faults(state: State) -> dict[str, CallFault]:
-    """Faults of system calls by the file's path in the tree, links followed."""
-    found: dict[str, CallFault] = {}
-    for card in state.cards:
-        for fault in card.faults:
-            if fault.name not in ("syscall", "hang"):
-                continue
-            file, _, error = fault.value.partition(":")
-            for path in _paths(card, file):
-                known = found.get(path, CallFault(hangs=False, errno=None))
-                number = getattr(errno, error) if error else known.errno
-                found[path] = CallFault(known.hangs or fault.name == "hang", number)
-    return found
-
-
-def _paths(card: CardState, file: str) -> list[str]:
-    if file != "perf_regs":
-        return [f"{management_folder(card.card)}/{file}"]
-    devices = [f"{card.card.name}{pe_suffix(*pair)}" for pair in PE_RANGES[card.card.family]]
-    return [f"{class_entry(card.card, device)[0]}/perf_regs" for device in devices]

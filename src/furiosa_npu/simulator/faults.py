@@ -11,6 +11,7 @@ class FaultError(ValueError):
 
     def __init__(self, found: str, expected: str) -> None:
         super().__init__(f"FAULT: found {found!r}, expected {expected}")
+        self.expected = expected
 
 
 class Fault(NamedTuple):
