@@ -1,5 +1,6 @@
 """The sysfs root through a mount: the same files, and system calls that fail or hang by command."""
 
+import contextlib
 import errno
 import os
 import signal
@@ -18,6 +19,8 @@ from tests.fuse.conftest import RENEGADE, WARBOY, Mount, mounted
 
 NOBODY = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups")
 MANAGEMENT = "class/npu_mgmt/npu0_mgmt"
+READ = ("0", "63")
+"""read's number on x86-64 and on arm64"""
 SOON = 30.0
 """seconds after which something hangs, however slow the machine"""
 
@@ -38,6 +41,11 @@ class Reader(threading.Thread):
         except OSError as error:
             self.got = error.errno
 
+    def hang(self) -> "Reader":
+        """Itself, once it waits for the file."""
+        _wait_for(lambda: _reads(f"/proc/self/task/{self.native_id}", self._path))
+        return self
+
     def result(self) -> str | int | None:
         self.join(SOON)
         assert not self.is_alive(), f"{self._path}: a read hangs"
@@ -51,10 +59,15 @@ def _wait_for(holds: Callable[[], bool]) -> None:
         time.sleep(0.02)
 
 
-def _hung(mount: Mount, readers: int) -> bool:
-    """Whether so many calls wait in the mount's process: each has a thread of its own."""
-    status = Path(f"/proc/{mount.process.pid}/status").read_text()
-    return next(int(line.split()[1]) for line in status.splitlines() if line.startswith("Threads:")) > readers
+def _reads(task: str, file: Path) -> bool:
+    """Whether the thread or process of this folder of /proc waits in read(2) of this file."""
+    number, _, arguments = Path(task, "syscall").read_text().partition(" ")
+    if number not in READ:
+        return False
+    descriptor = int(arguments.split()[0], 16)
+    with contextlib.suppress(FileNotFoundError):
+        return os.readlink(f"{task}/fd/{descriptor}") == os.path.realpath(file)
+    return False
 
 
 def _tree(root: Path) -> dict[str, tuple[object, ...]]:
@@ -123,7 +136,7 @@ def test_perf_regs_of_all_pes_fail_together(simulation: Simulation, sysfs: Mount
 def test_a_read_hangs_until_it_recovers_and_then_tells_what_is(simulation: Simulation, sysfs: Mount) -> None:
     """Other files, of this card and of others, are read meanwhile."""
     simulation.fail(WARBOY, "hang=heartbeat")
-    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat")
+    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat").hang()
     other = Reader(sysfs.place / MANAGEMENT / "alive")
     assert other.result() == "1\n"
     simulation.advance(77)
@@ -135,8 +148,7 @@ def test_a_read_hangs_until_it_recovers_and_then_tells_what_is(simulation: Simul
 def test_many_hung_readers_leave_room_for_the_next(simulation: Simulation, sysfs: Mount) -> None:
     """More than the ten threads that libfuse has by default."""
     simulation.fail(WARBOY, "hang=heartbeat")
-    readers = [Reader(sysfs.place / MANAGEMENT / "heartbeat") for _ in range(40)]
-    _wait_for(lambda: _hung(sysfs, 40))
+    readers = [Reader(sysfs.place / MANAGEMENT / "heartbeat").hang() for _ in range(40)]
     assert Reader(sysfs.place / MANAGEMENT / "alive").result() == "1\n"
     simulation.recover(WARBOY)
     assert {reader.result() for reader in readers} == {"0\n"}
@@ -146,8 +158,7 @@ def test_a_file_that_hangs_and_fails_fails_once_it_hangs_no_more(simulation: Sim
     """Two faults of one file, one after the other."""
     simulation.fail(WARBOY, "syscall=heartbeat:EIO")
     simulation.fail(WARBOY, "hang=heartbeat")
-    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat")
-    _wait_for(lambda: _hung(sysfs, 1))
+    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat").hang()
     simulation.recover(WARBOY, "hang")
     assert reader.result() == errno.EIO
 
@@ -156,8 +167,7 @@ def test_a_hung_reader_can_be_killed(simulation: Simulation, sysfs: Mount) -> No
     """A test that is over takes its readers with it."""
     simulation.fail(WARBOY, "hang=heartbeat")
     with subprocess.Popen(["cat", sysfs.place / MANAGEMENT / "heartbeat"], stdout=subprocess.PIPE) as cat:
-        wchan = Path(f"/proc/{cat.pid}/syscall")
-        _wait_for(lambda: wchan.read_text().startswith("0 "))  # x86-64: read
+        _wait_for(lambda: _reads(f"/proc/{cat.pid}", sysfs.place / MANAGEMENT / "heartbeat"))
         cat.kill()
         assert cat.wait(SOON) == -signal.SIGKILL
 
@@ -165,8 +175,7 @@ def test_a_hung_reader_can_be_killed(simulation: Simulation, sysfs: Mount) -> No
 def test_sigterm_unmounts_and_frees_who_hangs(simulation: Simulation, sysfs: Mount) -> None:
     """Exit code 0, an empty folder, EIO for the reader."""
     simulation.fail(WARBOY, "hang=heartbeat")
-    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat")
-    _wait_for(lambda: _hung(sysfs, 3))
+    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat").hang()
     sysfs.process.send_signal(signal.SIGTERM)
     assert sysfs.process.wait(SOON) == 0
     assert (os.listdir(sysfs.place), reader.result()) == ([], errno.EIO)
@@ -192,8 +201,7 @@ def test_a_mount_that_is_taken_away_ends_its_process(sysfs: Mount) -> None:
 def test_a_killed_mount_frees_who_hangs(simulation: Simulation, sysfs: Mount) -> None:
     """The kernel answers for it; the folder says ENOTCONN until `fusermount3 -uz` takes it away."""
     simulation.fail(WARBOY, "hang=heartbeat")
-    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat")
-    _wait_for(lambda: _hung(sysfs, 3))
+    reader = Reader(sysfs.place / MANAGEMENT / "heartbeat").hang()
     sysfs.process.kill()
     assert reader.result() in (errno.ECONNABORTED, errno.ENOTCONN)
     with pytest.raises(OSError, match="Transport endpoint is not connected"):
