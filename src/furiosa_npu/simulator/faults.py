@@ -68,7 +68,7 @@ KINDS = (
     FaultKind("malformed", "FILE", "heartbeat", "a management file holds what its format does not allow (heartbeat)"),
     FaultKind("empty", "FILE", "heartbeat", "a management file is empty (heartbeat)"),
     FaultKind("missing", "FILE", "heartbeat", "a management file is missing (heartbeat)"),
-    FaultKind("unreadable", "FILE", "heartbeat", "a management file has mode 000, for all but root (heartbeat)"),
+    FaultKind("unreadable", "FILE", "heartbeat", "a management file has mode 000, closed to all but root (heartbeat)"),
     FaultKind(
         "syscall",
         "FILE:ERRNO",

@@ -48,7 +48,7 @@ class Step(NamedTuple):
         return f"{self.at:g} s: {' '.join(word for word in words if word)}"
 
 
-_FIELDS: dict[str, tuple[str, ...]] = {
+FIELDS: dict[str, tuple[str, ...]] = {
     "fail": ("npu", "fault?"),
     "recover": ("npu", "fault?"),
     "remove": ("npu",),
@@ -85,13 +85,13 @@ def _step(entry: object, place: str) -> Step:
     if not isinstance(entry, dict):
         raise ScenarioError(place, say(entry), "a mapping of at, do and what the command takes")
     do = entry.get("do")
-    if not isinstance(do, str) or do not in _FIELDS:
-        raise ScenarioError(f"{place}.do", say(do), f"one of {', '.join(_FIELDS)}")
-    known = ("at", "do", *(field.removesuffix("?") for field in _FIELDS[do]))
+    if not isinstance(do, str) or do not in FIELDS:
+        raise ScenarioError(f"{place}.do", say(do), f"one of {', '.join(FIELDS)}")
+    known = ("at", "do", *(field.removesuffix("?") for field in FIELDS[do]))
     for key in entry:
         if key not in known:
             raise ScenarioError(f"{place}.{key}", "an unknown key", f"for {do} one of {', '.join(known)}")
-    for key in ("at", *_FIELDS[do]):
+    for key in ("at", *FIELDS[do]):
         if not key.endswith("?") and key not in entry:
             raise ScenarioError(f"{place}.{key}", "nothing", f"for {do} a value")
     said = {key: _value(key, value, f"{place}.{key}") for key, value in entry.items()}
