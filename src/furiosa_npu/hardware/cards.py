@@ -27,7 +27,17 @@ def with_driverless(sysfs: str, inventory: Inventory, readings: Sequence[Reading
     """The readings of the inventory's cards, doubles among them named as such, and those of PCI devices beside them."""
     told = without_doubles(readings)
     taken = {reading.pci_bdf for reading in told}
-    return (*told, *(_driverless(sysfs, npu, told) for npu in inventory.npus if npu.bdf not in taken))
+    alone = [npu for npu in inventory.npus if npu.bdf not in taken and not _may_be_one_of(npu, inventory.npus, told)]
+    return (*told, *(_driverless(sysfs, npu, told) for npu in alone))
+
+
+def _may_be_one_of(npu: PciNpu, npus: Sequence[PciNpu], readings: Sequence[Reading]) -> bool:
+    """A card whose `busname` cannot be read is on the bus too, and is not counted twice."""
+    taken = {reading.pci_bdf for reading in readings}
+    nameless = sum(
+        reading.pci_bdf is None and reading.management and reading.family == npu.family for reading in readings
+    )
+    return sum(other.bdf not in taken and other.family == npu.family for other in npus) <= nameless
 
 
 def _driverless(sysfs: str, npu: PciNpu, readings: Sequence[Reading]) -> Reading:
