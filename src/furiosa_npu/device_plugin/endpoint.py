@@ -19,8 +19,12 @@ CALL_BACK_SECONDS = 10.0
 """A kubelet that took a registration opens ListAndWatch within milliseconds; after this it is asked once more."""
 DROPS_SECONDS = 60.0
 """Between two log lines about peers whose connections were dropped, however many there are."""
-LOOK_SECONDS = 5.0
-"""Between two looks at the sockets, should an event of the folder be lost; and while there is no folder."""
+LOOK_SECONDS = 30.0
+"""Between two looks at the sockets, should an event of the folder be lost."""
+FOLDER_SECONDS = 1.0
+"""Between two tries to serve, while there is no folder, or none to write in."""
+
+_UNREGISTERED = "not registered with the kubelet yet"
 
 
 class Endpoint:
@@ -57,6 +61,7 @@ class Endpoint:
         self.registrations = 0
         self._drops = 0
         self._drops_said_at = -DROPS_SECONDS
+        conditions.waiting(plugin.resource, _UNREGISTERED)
 
     def wake(self) -> None:
         """The folder changed: look at once."""
@@ -70,6 +75,7 @@ class Endpoint:
         elif self._kubelet_stream not in self._plugin.streams:
             self._registered_with = self._kubelet_stream = None
             self._streams_before = self._plugin.streams_begun
+            self._conditions.waiting(self._plugin.resource, _UNREGISTERED)
         self._awake.set()
 
     async def run(self) -> None:
@@ -96,7 +102,7 @@ class Endpoint:
                 f"{self._server.path}: {error.strerror or error}: the kubelet's folder is not there or not writable"
             )
             self._conditions.trouble(self._plugin.resource, reason)
-            return LOOK_SECONDS / 5
+            return FOLDER_SECONDS
         kubelet = identity(self._kubelet_socket)
         if kubelet is None:
             self._registered_with = None
@@ -126,6 +132,7 @@ class Endpoint:
         # Said before the call is made: the kubelet may open and end its stream before the answer is read here.
         self._registered_with, self._registered_at = kubelet, self._clock()
         self._streams_before, self._kubelet_stream = self._plugin.streams_begun, None
+        self._conditions.waiting(self._plugin.resource, _UNREGISTERED)
         request = v1beta1.RegisterRequest(v1beta1.VERSION, self._name, self._plugin.resource, OPTIONS)
         try:
             await register(self._kubelet_socket, request, REGISTER_TIMEOUT_SECONDS)
