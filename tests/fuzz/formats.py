@@ -165,6 +165,17 @@ _ATR_ERROR = "\n".join(
 )
 _PERF_REGS = "CycleCountHigh: 0x1\nCycleCount: 0xfffffff0\nTaskExecutionTime: 0x20\nTensorExecutionTime: 0x10"
 
+
+def state_format(version: str | None) -> Format:
+    """`device_state` beside this `version`."""
+    return Format(
+        f"device_state of {version!r}",
+        lambda text: parsers.parse_device_state(text, version),
+        ("0", "1"),
+        _says_device_state(version or ""),
+    )
+
+
 FORMATS: tuple[Format, ...] = (
     Format("text", parsers.parse_text, ("WBYB0236FH505KREO", "1.6.0, c1bebfd", "B0"), _says_text),
     Format("int", parsers.parse_int, ("0", "-1", "34125", "9223372036854775807"), _says_int),
@@ -176,15 +187,7 @@ FORMATS: tuple[Format, ...] = (
     ),
     Format("alive", parsers.parse_alive, ("0", "1"), lambda text, value: text == ("1" if value is True else "0")),
     Format("hwtype", parsers.parse_hwtype, ("FuriosaAI", "VITIS", "HAPS", "haps"), _says_hwtype),
-    *(
-        Format(
-            f"device_state of {version!r}",
-            lambda text, version=version: parsers.parse_device_state(text, version),  # type: ignore[misc]
-            ("0", "1"),
-            _says_device_state(version),
-        )
-        for version in VERSIONS
-    ),
+    *map(state_format, VERSIONS),
     Format("pci_bdf", parsers.parse_pci_bdf, ("0000:6D:00.0", "0000:6d:00.0", "10000:01:1f.7"), _says_pci_bdf),
     Format("device_number", parsers.parse_device_number, ("509:0", "236:160"), _says_device_number),
     Format(

@@ -38,6 +38,14 @@ PROGRAM = Program("agent", "1.2.3", "Does its work.", OPTIONS, (Subcommand("clea
 DEFAULTS: dict[str, Value] = {option.field: option.default for option in OPTIONS}
 
 
+def _nested_aliases(levels: int) -> str:
+    """A list of nine lists that are one, and so on: a kilobyte that stands for 9 ** `levels` texts."""
+    flow = "x"
+    for level in range(levels):
+        flow = f"[&l{level} {flow}" + f", *l{level}" * 8 + "]"
+    return f"disable: {flow}"
+
+
 class Settings(NamedTuple):
     """What an agent would declare."""
 
@@ -177,6 +185,11 @@ def test_a_wrong_environment_variable_is_named() -> None:
         ("[a]", "f.yaml: found a list, expected a mapping of options in camelCase"),
         ("a: [", "f.yaml: found what is no YAML (while parsing"),
         ("? [a]\n: 1", "f.yaml: found what is no YAML (while constructing"),
+        ("probe: !!bool x", "f.yaml: found what is no YAML ("),
+        ("rescanSeconds: !!int ''", "f.yaml: found what is no YAML ("),
+        ("nodeName: !!timestamp x", "f.yaml: found what is no YAML ("),
+        ("disable: &a [*a]", "f.yaml: found an alias (*name), expected none"),
+        (_nested_aliases(20), "f.yaml: found an alias (*name), expected none"),
     ],
 )
 def test_a_wrong_file_is_refused_with_file_key_found_and_expected(text: str, message: str) -> None:

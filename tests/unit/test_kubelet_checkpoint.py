@@ -51,6 +51,13 @@ def test_another_format_is_an_error_that_says_what_was_found(text: str, message:
     assert message in str(raised.value)
 
 
+def test_a_refusal_is_a_sentence_whatever_the_file_s_size() -> None:
+    """It goes into the log, and into the answer to a probe."""
+    with pytest.raises(CheckpointError) as raised:
+        parse_checkpoint(_file(ENTRY | {"DeviceIDs": {"-1": ["a"] * 10_000 + [7]}}))
+    assert len(str(raised.value)) < 200
+
+
 @given(
     text=st.text(max_size=200)
     | st.recursive(

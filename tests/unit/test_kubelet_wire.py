@@ -139,6 +139,30 @@ def test_any_bytes_are_a_message_or_a_wire_error_as_for_protobuf(raw: bytes) -> 
     assert (ours.version, ours.endpoint, ours.resource_name) == (theirs.version, theirs.endpoint, theirs.resource_name)
 
 
+@pytest.mark.parametrize(("module", "message_type", "schema"), MESSAGES, ids=lambda part: getattr(part, "__name__", ""))
+@given(data=st.data(), start=st.integers(0, 200), length=st.integers(0, 8), other=st.binary(max_size=8))
+def test_a_damaged_message_is_an_error_or_what_protobuf_reads(
+    module: ModuleType,
+    message_type: type[Any],
+    schema: Schema,
+    data: st.DataObject,
+    start: int,
+    length: int,
+    other: bytes,
+) -> None:
+    """Of a message with a part replaced nothing is taken that protobuf does not find there."""
+    raw = encode(data.draw(_strategy(message_type, schema)), schema)
+    start %= len(raw) + 1
+    raw = raw[:start] + other + raw[start + length :]
+    try:
+        ours = decode(message_type, raw, schema)
+    except WireError:
+        return
+    theirs = getattr(module, message_type.__name__)()
+    theirs.ParseFromString(raw)
+    assert decode(message_type, theirs.SerializeToString(), schema) == ours
+
+
 def test_unknown_fields_of_a_newer_kubelet_are_skipped() -> None:
     """A field that the schema does not know, of any wire type, changes nothing."""
     known = deviceplugin_v1beta1.DevicePluginOptions(pre_start_required=True)

@@ -13,9 +13,13 @@ def read_config(text: str, options: tuple[Option, ...], file: str = "configurati
     import yaml  # resident memory: most agents run without a file
 
     try:
+        # A few lines of aliases of aliases are gigabytes, once merged or put into words.
+        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
+            raise SettingsError(f"{file}: found an alias (*name), expected none")
         _refuse_twice(yaml.compose(text, Loader=yaml.SafeLoader), file)
         document = yaml.safe_load(text)
-    except (yaml.YAMLError, RecursionError, ValueError) as error:
+    except (yaml.YAMLError, RecursionError, ValueError, LookupError, AttributeError) as error:
+        # LookupError and AttributeError are PyYAML's answer to tags such as `!!bool x` and `!!timestamp x`.
         what = " ".join(str(error).split())
         raise SettingsError(f"{file}: found what is no YAML ({what}), expected options in camelCase") from None
     if document is None:

@@ -6,6 +6,7 @@ A number that no register or kernel variable holds is no number: what is wider w
 import re
 
 _DECIMAL = re.compile(r"-?[0-9]{1,20}", re.ASCII)
+_COUNT = re.compile(r"[0-9]{1,20}", re.ASCII)
 _PCI_BDF = re.compile(r"[0-9a-fA-F]{4,8}:[0-9a-fA-F]{2}:[01][0-9a-fA-F]\.[0-7]", re.ASCII)
 _DEVICE_NUMBER = re.compile(r"[0-9]{1,10}:[0-9]{1,10}", re.ASCII)
 _COUNTER = re.compile(r"(.+?)\s*:\s*([0-9]{1,20})", re.ASCII)
@@ -13,7 +14,6 @@ _PE_GROUP = re.compile(r"[0-9]{1,3}(?:-[0-9]{1,3})?", re.ASCII)
 _HEX_LINE = re.compile(r"([A-Za-z0-9_ ]+?)\s*:\s*0x([0-9a-fA-F]{1,16})", re.ASCII)
 _SPEED = re.compile(r"([0-9]{1,4}(?:\.[0-9]{1,3})?) GT/s(?: PCIe)?", re.ASCII)
 _VERSION = re.compile(r"([0-9]{1,9})\.([0-9]{1,9})(?:[.].*|,.*|$)", re.ASCII)
-
 
 _U32, _S64, _U64 = 2**32, 2**63, 2**64
 
@@ -34,7 +34,7 @@ def parse_int(text: str) -> int:
 
 def parse_seconds(text: str) -> int:
     """`heartbeat`: whole seconds, 0 or more."""
-    if _DECIMAL.fullmatch(text) is None or not 0 <= int(text) < _U64:
+    if _COUNT.fullmatch(text) is None or int(text) >= _U64:
         raise ValueError("whole seconds, 0 or more")
     return int(text)
 
@@ -52,7 +52,7 @@ def parse_hwtype(text: str) -> str | None:
         return None
     if text == "VITIS":
         return "u250"
-    if text.upper() == "HAPS":
+    if text.lower() == "haps":
         return "haps"
     raise ValueError("FuriosaAI, VITIS or HAPS")
 
@@ -133,7 +133,7 @@ def parse_pe_ids(text: str) -> tuple[str, ...]:
 def parse_clocks(text: str) -> tuple[tuple[str, int], ...]:
     """`npu_clocks`: a line a PE, `name: number` or the number alone, which then goes by the line's number; Hz."""
     lines = _lines(text)
-    if all(_DECIMAL.fullmatch(line) is not None and 0 <= int(line) < _U64 for line in lines):
+    if all(_COUNT.fullmatch(line) is not None and int(line) < _U64 for line in lines):
         return tuple((str(number), int(line)) for number, line in enumerate(lines))
     return parse_counters(text)
 
@@ -171,8 +171,8 @@ def parse_link_speed(text: str) -> float | None:
 
 
 def _lines(text: str) -> list[str]:
-    """The kernel ends lines with a line feed and nothing else; what cannot be printed is no driver's. Stripped."""
+    """The kernel ends lines with a line feed and nothing else; but for tabs, what cannot be printed is no driver's."""
     lines = [line.strip() for line in text.split("\n")]
-    if not all(line.isprintable() for line in lines):
+    if not text.replace("\n", "").replace("\t", "").isprintable():
         raise ValueError("printable text, its lines ended by line feeds")
     return lines

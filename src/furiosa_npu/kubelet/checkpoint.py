@@ -38,7 +38,7 @@ def _entry(entry: Any) -> CheckpointEntry:
     ids: list[str] = []
     for found in lists:
         if not isinstance(found, list) or not all(isinstance(device, str) for device in found):
-            raise CheckpointError(f"DeviceIDs is {by_numa!r}, expected lists of strings")
+            raise CheckpointError(f"DeviceIDs is {str(by_numa)[:60]}, expected lists of strings")
         ids.extend(found)
     return CheckpointEntry(
         _expect(entry, "PodUID", str),
