@@ -10,6 +10,10 @@ def main() -> None:
     from furiosa_npu.device_plugin.settings import PROGRAM, Settings
 
     invocation = load(PROGRAM, Settings, tuple(sys.argv[1:]), os.environ)
+    if invocation.subcommand == "status":
+        from furiosa_npu.device_plugin.status_command import status
+
+        raise SystemExit(status(invocation.settings.listen_address))
     sys.modules["ssl"] = None  # type: ignore[assignment]  # import then fails, as on a Python built without it
     import asyncio
 
@@ -17,10 +21,13 @@ def main() -> None:
     from furiosa_npu.agent.log_bridge import bridge_logging
     from furiosa_npu.device_plugin.app import App
 
+    async def serve() -> None:
+        await App(invocation, log).run()
+
     log = Log(invocation.settings.log_format, invocation.settings.log_level)
     bridge_logging(log, "warning")
     try:
-        asyncio.run(App(invocation, log).run())
+        asyncio.run(serve())
     except OSError as error:
         log.error("cannot go on", error=str(error))
         raise SystemExit(1) from error
