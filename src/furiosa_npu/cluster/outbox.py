@@ -120,7 +120,8 @@ class Outbox:
         if were and not self._troubles:
             remarks.append(Remark("info", "the API server takes what is written again"))
         if self._dropped:
-            remarks.append(Remark("warning", f"{self._dropped} events were dropped, more than {self._limits.kept} waited"))
+            text = f"{self._dropped} events were dropped: more than {self._limits.kept} waited"
+            remarks.append(Remark("warning", text))
             self._dropped = 0
 
     def _trouble(self, event: Event | None, request: ApiRequest, answer: Answer, remarks: list[Remark]) -> None:

@@ -1,21 +1,21 @@
 """Writes what the outbox holds: one child at a time, driven by asyncio's loop. A thin shell.
 
-    writer = Writer(Outbox(source), Access(), enabled=..., log=...)
-    writer.hold(condition); writer.say(event)     # from the loop's thread; neither waits
-    await writer.last(condition)                  # at SIGTERM: at most LAST_SECONDS
+writer = Writer(Outbox(source), Access(kubeconfig), remark)
+writer.hold(condition); writer.say(event)     # from the loop's thread; neither waits
+await writer.last(condition)                  # at SIGTERM: at most LAST_SECONDS
 """
 
 import asyncio
 import os
 import time
 from collections.abc import Callable, Mapping
-from random import random as by_chance
 
 from furiosa_npu.cluster.api import Access, Answer, ApiRequest, is_configured
 from furiosa_npu.cluster.child import Call
 from furiosa_npu.cluster.condition import Condition
 from furiosa_npu.cluster.events import Event
 from furiosa_npu.cluster.outbox import Outbox, Remark
+from furiosa_npu.cluster.retry import chance
 
 LAST_SECONDS = 0.7
 """for the last write: the agent has to be gone a second after SIGTERM"""
@@ -31,7 +31,7 @@ class Writer:
         remark: Callable[[Remark], object],
         clock: Callable[[], float] = time.monotonic,
         wall: Callable[[], float] = time.time,
-        random: Callable[[], float] = by_chance,
+        random: Callable[[], float] = chance,
         environment: Mapping[str, str] | None = None,
     ) -> None:
         """`remark` takes what the log should say; `environment` (default: ours) is the child's too."""
@@ -74,6 +74,7 @@ class Writer:
                     while self._call is not None:
                         self._idle.clear()
                         await self._idle.wait()
+                        self._due()  # the second round, of events about pods
             except TimeoutError:
                 self._remark(Remark("warning", f"condition {condition.type} not written within {LAST_SECONDS:g} s"))
         self.close()
