@@ -109,7 +109,8 @@ def condition(reports: Sequence[CardReport]) -> Condition:
     total = _npus(len(reports))
     if bad:
         named = "; ".join(f"{card} {card.state}: {card.reason}" for card in bad)
-        return Condition(CONDITION, "False", _words(bad[0].sign or bad[0].state), f"{len(bad)} of {total} not healthy: {named}")
+        reason = _words(bad[0].sign or bad[0].state)
+        return Condition(CONDITION, "False", reason, f"{len(bad)} of {total} not healthy: {named}")
     apart = [
         f"{len(names)} {state} ({', '.join(sorted(names))})"
         for state in ("occupied", "disabled")
