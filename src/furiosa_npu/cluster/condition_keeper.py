@@ -62,6 +62,6 @@ class ConditionKeeper:
             case "later":
                 self._written = None  # it may or may not have been
         self._failures = self._failures + 1 if reached else 0
-        self._due_at = now + (delay_seconds(self._failures, random) if reached else 0.0)
+        self._due_at = now + max(self._gather_seconds, delay_seconds(self._failures, random) if reached else 0.0)
         if self._wanted == self._written:
             self._due_at = None

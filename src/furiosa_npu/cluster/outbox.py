@@ -56,7 +56,8 @@ class Outbox:
             self.counts["event", "dropped"] += 1
             return (Remark("warning", f"event not written: found '{event.about}', expected an object's name"),)
         dropped = self._events.say(event, now, wall)
-        self.counts["event", "dropped"] += dropped
+        if dropped:
+            self.counts["event", "dropped"] += dropped
         first = dropped > 0 and self._dropped == 0
         self._dropped += dropped
         kept = self._limits.kept
