@@ -76,7 +76,7 @@ class Writer:
                         await self._idle.wait()
                         self._due()  # the second round, of events about pods
             except TimeoutError:
-                self._remark(Remark("warning", f"condition {condition.type} not written within {LAST_SECONDS:g} s"))
+                self._remark(Remark("warning", f"the last of it was not written within {LAST_SECONDS:g} s"))
         self.close()
 
     def close(self) -> None:
@@ -128,10 +128,12 @@ class Writer:
             self._call = None
             if self._timer is not None:
                 self._timer.cancel()
-            self._take(answers)
+            self._take(answers, quiet=abandon and self._ended)
 
-    def _take(self, answers: tuple[Answer, ...]) -> None:
-        self._tell(self.outbox.answered(answers, self._clock(), self._random()))
+    def _take(self, answers: tuple[Answer, ...], *, quiet: bool = False) -> None:
+        """`quiet`: what was broken off by ourselves is no trouble of the API server's."""
+        remarks = self.outbox.answered(answers, self._clock(), self._random())
+        self._tell(() if quiet else remarks)
         self._idle.set()
         self._arrange()
 
