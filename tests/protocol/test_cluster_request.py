@@ -257,3 +257,35 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:
         answers = call.receive()
         connection.close()
     assert answers == (Answer(None, None, "the child that asks the API server ended with -9 and without an answer"),)
+
+
+def test_requests_of_one_call_go_over_one_connection_and_each_is_answered(tmp_path: Path) -> None:
+    """In their order; a refusal of one is no matter of the next."""
+    with api_server() as server:
+        server.nodes["n1"] = {"a": "b"}
+        call = Call(Access(kubeconfig(tmp_path, server.url)), [get_node(name) for name in ("n1", "n2", "n1")])
+        answers = None
+        while answers is None:
+            assert select.select([call], [], [], 20)[0]
+            answers = call.receive()
+        assert [answer.status for answer in answers] == [200, 404, 200]
+        assert server.connections == 1
+
+
+def test_what_was_answered_before_the_server_broke_off_counts(tmp_path: Path) -> None:
+    """The rest was not sent, and has the error."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        url = f"http://127.0.0.1:{server.getsockname()[1]}"
+        call = Call(Access(kubeconfig(tmp_path, url)), [get_node(name) for name in ("n1", "n2", "n3")])
+        server.settimeout(20)
+        connection, _ = server.accept()
+        connection.recv(65536)
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
+        connection.recv(65536)
+        connection.close()
+        answers = None
+        while answers is None:
+            assert select.select([call], [], [], 20)[0]
+            answers = call.receive()
+    error = f"{url}: the API server broke off (Remote end closed connection without response)"
+    assert answers == (Answer(200, {}, None), Answer(None, None, error), Answer(None, None, error))

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from furiosa_npu.cluster.api import Access
 from furiosa_npu.cluster.condition import Condition
 from furiosa_npu.cluster.event_queue import Limits
@@ -15,7 +17,7 @@ from furiosa_npu.cluster.events import Event, Source
 from furiosa_npu.cluster.objects import the_node, the_pod
 from furiosa_npu.cluster.outbox import Outbox, Remark
 from furiosa_npu.cluster.writer import LAST_SECONDS, Writer
-from tests.protocol.api_server import ApiServer, api_server, kubeconfig
+from tests.protocol.api_server import TLS, TOKEN, ApiServer, api_server, kubeconfig
 
 WALL = 1769853600.0
 """2026-01-31T10:00:00Z"""
@@ -98,6 +100,20 @@ async def test_a_condition_and_events_arrive_in_two_children(tmp_path: Path) -> 
         assert [seen.method for seen in server.seen] == ["PATCH", "POST", "GET", "POST"]
         assert server.connections == 2
         assert (desk.remarks, desk.writer.outbox.due_at()) == ([], None)
+        desk.writer.close()
+
+
+async def test_a_pod_writes_with_its_service_account(tmp_path: Path) -> None:
+    """Its token and CA are read by the child."""
+    with api_server() as server:
+        known(server)
+        (tmp_path / "ca.crt").write_bytes((TLS / "ca.crt").read_bytes())
+        (tmp_path / "token").write_text(TOKEN)
+        environment = {"KUBERNETES_SERVICE_HOST": "127.0.0.1", "KUBERNETES_SERVICE_PORT": str(server.port)}
+        desk = Desk(Access(service_account=str(tmp_path)), environment)
+        desk.writer.hold(BAD)
+        await desk.written(1)
+        assert server.conditions == {"n1": {"FuriosaNPUHealthy": EXPECTED_BAD}}
         desk.writer.close()
 
 
@@ -193,9 +209,14 @@ async def test_the_last_write_waits_for_no_server_longer_than_its_time(tmp_path:
         assert desk.remarks == [Remark("warning", "the last of it was not written within 0.7 s")]
 
 
-async def test_without_an_api_server_nothing_is_kept_or_started() -> None:
-    """Neither a pod nor a kubeconfig."""
-    desk = Desk(Access(), environment={})
+@pytest.mark.parametrize(("environment", "token"), [({}, True), ({"KUBERNETES_SERVICE_HOST": "127.0.0.1"}, False)])
+async def test_without_an_api_server_nothing_is_kept_or_started(
+    tmp_path: Path, environment: dict[str, str], token: bool
+) -> None:
+    """Neither a pod nor a kubeconfig; or a pod without a token."""
+    if token:
+        (tmp_path / "token").write_text("t")
+    desk = Desk(Access(service_account=str(tmp_path)), environment)
     desk.writer.hold(BAD)
     desk.writer.say(FAILED)
     await desk.writer.last(LEFT)

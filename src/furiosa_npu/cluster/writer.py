@@ -36,8 +36,9 @@ class Writer:
     ) -> None:
         """`remark` takes what the log should say; `environment` (default: ours) is the child's too."""
         environment = os.environ if environment is None else environment
-        self.enabled = is_configured(access.kubeconfig, environment)
-        """False: there is no API server to write to, and nothing is done"""
+        has_token = access.kubeconfig is not None or os.path.exists(f"{access.service_account}/token")
+        self.enabled = has_token and is_configured(access.kubeconfig, environment)
+        """False: there is no API server to write to, or a pod without a token, and nothing is done"""
         self.outbox = outbox
         self._access = access
         self._remark = remark
