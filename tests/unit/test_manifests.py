@@ -45,13 +45,16 @@ spec:
 
 
 def test_the_manifests_hold_these_objects_and_no_other() -> None:
-    """Agents and the labeller's account in kube-system; the plugin has no account of its own."""
+    """Agents in kube-system, each with an account of its own; both plugins share one."""
     told = [(o["kind"], o["metadata"].get("namespace"), o["metadata"]["name"]) for o in shipped()]
     assert told == [
         ("ServiceAccount", "kube-system", LABELLER_SET),
         ("ClusterRole", None, LABELLER_SET),
         ("ClusterRoleBinding", None, LABELLER_SET),
         ("DaemonSet", "kube-system", LABELLER_SET),
+        ("ServiceAccount", "kube-system", "furiosa-npu-plugin"),
+        ("ClusterRole", None, "furiosa-npu-plugin"),
+        ("ClusterRoleBinding", None, "furiosa-npu-plugin"),
         ("DaemonSet", "kube-system", "furiosa-npu-plugin"),
         ("DaemonSet", "kube-system", "furiosa-npu-plugin-renegade"),
     ]
@@ -130,7 +133,7 @@ def test_each_agent_starts_its_own_command() -> None:
 def test_the_two_plugins_differ_in_family_alone() -> None:
     """Name, label and option; the rest is one text twice."""
     text = (DEPLOYMENTS / "device-plugin.yaml").read_text()
-    warboy, renegade = (part.partition("apiVersion:")[2] for part in text.split("---\n"))
+    warboy, renegade = (part.partition("apiVersion:")[2] for part in text.split("---\n")[3:])
     as_renegade = warboy.replace("name: furiosa-npu-plugin\n", "name: furiosa-npu-plugin-renegade\n")
     assert as_renegade.replace("warboy", "renegade").rstrip() == renegade.rstrip()
 
@@ -161,6 +164,37 @@ def test_the_overlay_changes_the_roots_and_nothing_else() -> None:
         "patchesStrategicMerge": ["roots.yaml"],
     }
     assert objects(OVERLAY / "roots.yaml") == [_overlay_patch(name) for name in SETS]
+
+
+def test_see_holders_adds_what_seeing_other_processes_takes_and_nothing_else() -> None:
+    """As a component, and as an overlay for kubectl 1.20, whose kustomize knows no components."""
+    component, overlay = (REPOSITORY / "kubernetes" / kind / "see-holders" for kind in ("components", "overlays"))
+    patch = {"patchesStrategicMerge": ["see-holders.yaml"]}
+    told = [objects(folder / "kustomization.yaml") for folder in (component, overlay)]
+    assert told == [
+        [{"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component"} | patch],
+        [
+            {"apiVersion": "kustomize.config.k8s.io/v1beta1", "kind": "Kustomization", "bases": ["../../deployments"]}
+            | patch
+        ],
+    ]
+    assert objects(component / "see-holders.yaml") == [_see_holders_patch(name) for name in PLUGIN_SETS]
+    assert (component / "see-holders.yaml").read_bytes() == (overlay / "see-holders.yaml").read_bytes()
+
+
+def _see_holders_patch(name: str) -> dict[str, Any]:
+    container = {
+        "name": "plugin",
+        "securityContext": {"capabilities": {"add": ["SYS_PTRACE", "DAC_READ_SEARCH"]}},
+    }
+    unconfined = {"container.apparmor.security.beta.kubernetes.io/plugin": "unconfined"}
+    template = {"metadata": {"annotations": unconfined}, "spec": {"hostPID": True, "containers": [container]}}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "DaemonSet",
+        "metadata": {"name": name, "namespace": "kube-system"},
+        "spec": {"template": template},
+    }
 
 
 def _overlay_patch(name: str) -> dict[str, Any]:

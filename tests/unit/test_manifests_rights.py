@@ -1,5 +1,7 @@
 """What the shipped pods may do on a host and at the API server, compared whole."""
 
+from typing import Any
+
 import pytest
 
 from tests.unit.manifests import DEV_VOLUME, LABELLER_SET, PLUGIN_SETS, SETS, container_of, pod_of, shipped
@@ -38,20 +40,44 @@ def test_a_pod_may_do_nothing_but_its_work(name: str) -> None:
         assert (pod["securityContext"], container["securityContext"]) == (seccomp, {"runAsUser": 0} | unprivileged)
 
 
-def test_only_the_labeller_has_a_token() -> None:
-    """The plugin's pods mount none; the labeller's account may get and patch nodes, and nothing else."""
-    assert {name: pod_of(name).get("automountServiceAccountToken") for name in PLUGIN_SETS} == dict.fromkeys(
-        PLUGIN_SETS, False
-    )
-    assert [pod_of(name).get("serviceAccountName") for name in SETS] == [LABELLER_SET, None, None]
-    role, binding = shipped()[1:3]
-    assert role["rules"] == [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}]
-    assert binding["roleRef"] == {
-        "apiGroup": "rbac.authorization.k8s.io",
-        "kind": "ClusterRole",
-        "name": LABELLER_SET,
+RULES = {
+    LABELLER_SET: [{"apiGroups": [""], "resources": ["nodes"], "verbs": ["get", "patch"]}],
+    "furiosa-npu-plugin": [
+        {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
+        {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+    ],
+}
+"""what an agent may do at the API server, by the name of its account"""
+
+
+def test_each_agent_has_a_token_of_its_account() -> None:
+    """Mounted, as is the default where neither pod nor account says otherwise."""
+    accounts = {name: pod_of(name).get("serviceAccountName") for name in SETS}
+    assert accounts == {LABELLER_SET: LABELLER_SET} | dict.fromkeys(PLUGIN_SETS, "furiosa-npu-plugin")
+    for spec in (*map(pod_of, SETS), *_of_kind("ServiceAccount").values()):
+        assert "automountServiceAccountToken" not in spec
+
+
+def test_an_account_may_do_these_things_and_nothing_else() -> None:
+    """One role an account, one binding, no role in a namespace."""
+    assert {name: role["rules"] for name, role in _of_kind("ClusterRole").items()} == RULES
+    assert {
+        name: (binding["roleRef"], binding["subjects"]) for name, binding in _of_kind("ClusterRoleBinding").items()
+    } == {
+        name: (
+            {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": name},
+            [{"kind": "ServiceAccount", "name": name, "namespace": "kube-system"}],
+        )
+        for name in RULES
     }
-    assert binding["subjects"] == [{"kind": "ServiceAccount", "name": LABELLER_SET, "namespace": "kube-system"}]
+    assert set(_of_kind("ServiceAccount")) == set(RULES)
+    assert not _of_kind("Role")
+    assert not _of_kind("RoleBinding")
+
+
+def _of_kind(kind: str) -> dict[str, dict[str, Any]]:
+    return {found["metadata"]["name"]: found for found in shipped() if found["kind"] == kind}
 
 
 def test_each_mount_is_one_of_these() -> None:

@@ -1,7 +1,8 @@
 """What goes to the API server and what comes back, as values. Pure; loaded by resident agents, so no TLS in here."""
 
+import time
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """where the kubelet puts a pod's token and the cluster's CA, and renews the token"""
@@ -45,6 +46,17 @@ def is_configured(kubeconfig: str | None, environment: Mapping[str, str]) -> boo
     return kubeconfig is not None or bool(environment.get("KUBERNETES_SERVICE_HOST"))
 
 
+Fate = Literal["written", "later", "refused"]
+"""What became of a write: done, worth another try since the API server is away or busy, or never to be taken so."""
+
+
+def fate(answer: Answer) -> Fate:
+    """401 is tried again: a token is renewed under our feet."""
+    if answer.status is None or answer.status in (401, 408, 429) or answer.status >= 500:
+        return "later"
+    return "written" if 200 <= answer.status < 300 else "refused"
+
+
 def complaint(request: ApiRequest, answer: Answer) -> str | None:
     """Why the request did not do its work and whose fault that is; None: it did (status 200-299)."""
     if answer.error is not None or answer.status is None:
@@ -56,7 +68,7 @@ def complaint(request: ApiRequest, answer: Answer) -> str | None:
     if answer.status == 401:
         return f"{where} ({said}): it does not accept our token or certificate"
     if answer.status == 403:
-        return f"{where} ({said}): the right to {_right(request)} is missing (ClusterRole and its binding)"
+        return f"{where} ({said}): the right to {right(request)} is missing (ClusterRole and its binding)"
     if answer.status == 404:
         return f"{where} ({said}): nothing of that name there; is the name right?"
     if answer.status == 429 or answer.status >= 500:
@@ -72,11 +84,17 @@ def _message(body: object) -> str:
     return text if len(text) <= 200 else text[:197] + "..."
 
 
-def _right(request: ApiRequest) -> str:
-    """RBAC's words: `patch nodes`."""
+def right(request: ApiRequest) -> str:
+    """What it takes, in RBAC's words: `patch nodes/status`."""
     parts = request.path.partition("?")[0].strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]  # /api/v1/..., /apis/GROUP/VERSION/...
     if len(parts) > 2 and parts[0] == "namespaces":
         parts = parts[2:]
     verbs = {"GET": "get", "PATCH": "patch", "PUT": "update", "POST": "create", "DELETE": "delete"}
-    return f"{verbs.get(request.method, request.method)} {parts[0] if parts else request.path}"
+    resource = "/".join(parts[0:3:2]) if parts else request.path  # the name stands between, or there is none
+    return f"{verbs.get(request.method, request.method)} {resource}"
+
+
+def rfc3339(seconds: float) -> str:
+    """UTC, to the second, as meta/v1 Time is written: `2026-01-31T09:30:00Z`. `seconds` since 1970."""
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))

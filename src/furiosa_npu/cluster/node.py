@@ -28,13 +28,13 @@ def is_label_value(text: str) -> bool:
 
 def get_node(name: str) -> ApiRequest:
     """Reads the node's metadata. Raises ValueError for what is no node's name."""
-    return ApiRequest("GET", _path(name), METADATA_ONLY)
+    return ApiRequest("GET", node_path(name), METADATA_ONLY)
 
 
 def patch_node_labels(name: str, labels: Mapping[str, str | None]) -> ApiRequest:
     """Sets these labels, removes those that are None, and touches no other (RFC 7386). Raises ValueError."""
     body = json.dumps({"metadata": {"labels": dict(labels)}}, separators=(",", ":"), sort_keys=True)
-    return ApiRequest("PATCH", _path(name), METADATA_ONLY, "application/merge-patch+json", body)
+    return ApiRequest("PATCH", node_path(name), METADATA_ONLY, "application/merge-patch+json", body)
 
 
 def labels_of(node: object) -> dict[str, str]:
@@ -48,7 +48,8 @@ def labels_of(node: object) -> dict[str, str]:
     return {str(key): str(value) for key, value in labels.items()}
 
 
-def _path(name: str) -> str:
+def node_path(name: str) -> str:
+    """Raises ValueError for what is no node's name."""
     if not is_node_name(name):
         raise ValueError(f"found '{name}', expected {EXPECTED_NODE_NAME}")
     return f"/api/v1/nodes/{name}"

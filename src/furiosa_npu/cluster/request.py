@@ -1,7 +1,11 @@
-"""The child program: one request on stdin, one answer on stdout, and all memory is given back.
+"""The child program: requests on stdin, a line for each answer on stdout, and all memory is given back.
 
-    {"method": "GET", "path": "/version", "kubeconfig": null, ...}  ->  {"status": 200, "body": {...}}
-                                                                    or  {"error": "what went wrong and whose fault"}
+    {"access": {...}, "requests": [{"method": "GET", "path": "/version", ...}, ...]}
+    ->  {"status": 200, "body": {...}}
+    or  {"error": "what went wrong and whose fault"}
+
+All go over one connection, in their order; an answer is written as soon as it is there. After an error nothing more is
+sent: the API server is away, and the rest would wait for it one after the other.
 
 Started as `python -I -m furiosa_npu.cluster.request`. It reads token and CA anew each time, since the kubelet renews
 the token under our feet; the agent that started it holds no credentials and no TLS.
@@ -15,22 +19,27 @@ import sys
 from furiosa_npu.cluster.api import Access, ApiRequest
 from furiosa_npu.cluster.connection import AccessError, Connection, in_cluster
 from furiosa_npu.cluster.kubeconfig import parse_kubeconfig
-from furiosa_npu.cluster.transport import send
+from furiosa_npu.cluster.transport import Conversation
 
 
 def main() -> int:
     """Exit code 0 whenever an answer was written."""
     question = json.load(sys.stdin)
-    access = Access(**question.pop("access"))
+    access = Access(**question["access"])
     signal.alarm(int(access.timeout_seconds * 4) + 1)  # whatever hangs, a child whose parent died ends too
-    answer: dict[str, object]
     try:
-        status, body = send(_connection(access), ApiRequest(**question), access.timeout_seconds)
-        answer = {"status": status, "body": body}
+        conversation = Conversation(_connection(access), access.timeout_seconds)
+        for request in question["requests"]:
+            status, body = conversation.ask(ApiRequest(**request))
+            _write({"status": status, "body": body})
     except AccessError as error:
-        answer = {"error": str(error)}
-    sys.stdout.write(json.dumps(answer, separators=(",", ":")))
+        _write({"error": str(error)})
     return 0
+
+
+def _write(answer: dict[str, object]) -> None:
+    sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+    sys.stdout.flush()
 
 
 def _connection(access: Access) -> Connection:

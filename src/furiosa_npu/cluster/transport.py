@@ -1,4 +1,4 @@
-"""One HTTPS request to the API server with the standard library, and whose fault it is when that fails. Child only.
+"""HTTPS to the API server with the standard library, and whose fault it is when that fails. Child only.
 
 `http.client` takes 18 MiB at peak and 30 ms where urllib3 takes 22-25 MiB and 60 ms (imports alone, `-I -OO`). Proxies
 of the environment are not used: a pod reaches its API server directly, HTTPS_PROXY is meant for the world outside.
@@ -17,38 +17,54 @@ from furiosa_npu.cluster.connection import AccessError, Connection, Secret
 MAXIMUM_ANSWER_BYTES = 16 << 20
 
 
-def send(connection: Connection, request: ApiRequest, timeout_seconds: float) -> tuple[int, object]:
-    """Status and JSON (text where it is none) of the answer. Raises AccessError."""
-    headers = {"Accept": request.accept, "User-Agent": "furiosa-npu"}
-    if request.content_type:
-        headers["Content-Type"] = request.content_type
-    if connection.token is not None:
-        headers["Authorization"] = f"Bearer {_token(connection.token)}"
-    try:
-        url = urllib.parse.urlsplit(connection.server)
-        host, port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
-    except ValueError as error:
-        raise AccessError(f"the API server's address '{connection.server}': {error}, expected a URL") from None
-    peer = _connected(connection, host, port, timeout_seconds, secured=url.scheme == "https")
-    client = http.client.HTTPConnection(host, port)
-    client.sock = peer
-    body = request.body.encode() if request.body is not None else None
-    try:
-        client.request(request.method, url.path + request.path, body, headers)
-        response = client.getresponse()
-        content = response.read(MAXIMUM_ANSWER_BYTES + 1)
-    except TimeoutError:
-        raise AccessError(f"{connection.server}: no answer within {timeout_seconds:g} s from the API server") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise AccessError(f"{connection.server}: the API server broke off ({error or type(error).__name__})") from None
-    finally:
-        client.close()
-    if len(content) > MAXIMUM_ANSWER_BYTES:
-        raise AccessError(f"{connection.server}: the answer is longer than {MAXIMUM_ANSWER_BYTES} bytes")
-    try:
-        return response.status, json.loads(content)
-    except ValueError:
-        return response.status, content[:1000].decode("utf-8", "replace")
+class Conversation:
+    """Requests over one connection, made at the first; made anew where the server closed it after an answer."""
+
+    def __init__(self, connection: Connection, timeout_seconds: float) -> None:
+        """Raises AccessError where the address is no URL. `timeout_seconds` is for each step of each request."""
+        self._connection = connection
+        self._timeout_seconds = timeout_seconds
+        try:
+            url = urllib.parse.urlsplit(connection.server)
+            self._host, self._port = url.hostname or "", url.port or (443 if url.scheme == "https" else 80)
+        except ValueError as error:
+            raise AccessError(f"the API server's address '{connection.server}': {error}, expected a URL") from None
+        self._secured, self._prefix = url.scheme == "https", url.path
+        self._client = http.client.HTTPConnection(self._host, self._port)
+        self._client.auto_open = 0  # by itself it would connect without TLS
+        self._authorization: dict[str, str] = {}
+
+    def ask(self, request: ApiRequest) -> tuple[int, object]:
+        """Status and JSON (text where it is none) of the answer. Raises AccessError."""
+        server = self._connection.server
+        if self._client.sock is None:
+            self._connect()
+        headers = {"Accept": request.accept, "User-Agent": "furiosa-npu"} | self._authorization
+        if request.content_type:
+            headers["Content-Type"] = request.content_type
+        body = request.body.encode() if request.body is not None else None
+        try:
+            self._client.request(request.method, self._prefix + request.path, body, headers)
+            response = self._client.getresponse()
+            content = response.read(MAXIMUM_ANSWER_BYTES + 1)
+        except TimeoutError:
+            limit = f"{self._timeout_seconds:g} s"
+            raise AccessError(f"{server}: no answer within {limit} from the API server") from None
+        except (OSError, http.client.HTTPException) as error:
+            raise AccessError(f"{server}: the API server broke off ({error or type(error).__name__})") from None
+        if len(content) > MAXIMUM_ANSWER_BYTES:
+            raise AccessError(f"{server}: the answer is longer than {MAXIMUM_ANSWER_BYTES} bytes")
+        try:
+            return response.status, json.loads(content)
+        except ValueError:
+            return response.status, content[:1000].decode("utf-8", "replace")
+
+    def _connect(self) -> None:
+        if self._connection.token is not None:
+            self._authorization = {"Authorization": f"Bearer {_token(self._connection.token)}"}
+        self._client.sock = _connected(
+            self._connection, self._host, self._port, self._timeout_seconds, secured=self._secured
+        )
 
 
 def _connected(connection: Connection, host: str, port: int, timeout_seconds: float, *, secured: bool) -> socket.socket:

@@ -7,6 +7,7 @@ from furiosa_npu.agent.log import Log
 from furiosa_npu.agent.settings import load, wrong_use
 from furiosa_npu.cluster.api import Access, is_configured
 from furiosa_npu.cluster.node import EXPECTED_NODE_NAME, is_node_name
+from furiosa_npu.cluster.retry import chance
 from furiosa_npu.node_labeller.settings import PROGRAM, Settings
 
 
@@ -47,7 +48,7 @@ def _serve(settings: Settings, node_name: str, access: Access, log: Log) -> int:
     roots = Roots(settings.devfs_root, settings.sysfs_root)
     node = Node(look=Lookout(roots).look, watch=lambda: DeviceWatch(roots))
     keeper = LabelKeeper(node_name, settings.silicon_hwtype)
-    labeller = Labeller(node, keeper, access, log, settings.rescan_seconds, settings.silicon_hwtype, random=_chance)
+    labeller = Labeller(node, keeper, access, log, settings.rescan_seconds, settings.silicon_hwtype, random=chance)
     listening = "none"
     if settings.listen_address is not None:
         try:
@@ -64,11 +65,6 @@ def _serve(settings: Settings, node_name: str, access: Access, log: Log) -> int:
     stop.close()
     log.info("stopped, the labels stay")
     return 0
-
-
-def _chance() -> float:
-    """0 to 1; the module `random` costs 0.4 MiB."""
-    return int.from_bytes(os.urandom(4)) / 0xFFFFFFFF
 
 
 if __name__ == "__main__":

@@ -115,7 +115,7 @@ class Labeller:
 
     def _ask(self, request: ApiRequest, now: float) -> None:
         try:
-            self._call = Call(self._access, request, self._clock)
+            self._call = Call(self._access, (request,), self._clock)
         except OSError as error:
             reason = f"no child process for the API server: {error.strerror or error}"
             self._take(request, Answer(None, None, reason), now)
@@ -127,11 +127,11 @@ class Labeller:
         if call is None:
             return
         number = call.fileno()
-        answer = call.abandon() if abandon else call.receive()
-        if answer is not None:
+        answers = call.abandon() if abandon else call.receive()
+        if answers is not None:
             self.loop.remove_reader(number)
             self._call = None
-            self._take(call.request, answer, self._clock())
+            self._take(call.requests[0], answers[0], self._clock())
 
     def _take(self, request: ApiRequest, answer: Answer, now: float) -> None:
         complaint_before = self._keeper.complaint

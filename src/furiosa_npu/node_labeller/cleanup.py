@@ -40,12 +40,12 @@ def cleanup(node: str, access: Access) -> Cleanup:
 def ask_and_wait(access: Access, request: ApiRequest) -> Answer:
     """The answer, or that none came in time."""
     try:
-        call = Call(access, request)
+        call = Call(access, (request,))
     except OSError as error:
         return Answer(None, None, f"no child process for the API server: {error.strerror or error}")
     waiting = select.poll()
     waiting.register(call.fileno(), select.POLLIN)
-    answer = None
-    while answer is None:
-        answer = call.receive() if waiting.poll(3000 * access.timeout_seconds) else call.abandon()
-    return answer
+    answers = None
+    while answers is None:
+        answers = call.receive() if waiting.poll(3000 * access.timeout_seconds) else call.abandon()
+    return answers[0]
