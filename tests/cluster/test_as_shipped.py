@@ -4,9 +4,11 @@ Runs before the overlay is applied, since the objects have the same names: conft
 """
 
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import pytest
 
+from tests.cluster import privilege
 from tests.cluster.cluster import Cluster
 from tests.cluster.product import DEPLOYMENTS
 from tests.cluster.workloads import GONE_SECONDS
@@ -16,11 +18,25 @@ FAMILY = "alpha.furiosa.ai/npu.family"
 PLUGIN, LABELLER = DEPLOYMENTS / "device-plugin.yaml", DEPLOYMENTS / "node-labeller.yaml"
 
 
-@pytest.fixture
-def cluster_without_npus(cluster_with_image: Cluster) -> Iterator[Cluster]:
-    """The manifests applied by the test are gone afterwards, and so is the label."""
+class Shipped(NamedTuple):
+    """The manifests applied as they are, both agents Ready."""
+
+    cluster: Cluster
+    dev_before: str
+    """what was in the node's /dev"""
+
+
+@pytest.fixture(scope="module")
+def shipped(cluster_with_image: Cluster) -> Iterator[Shipped]:
+    """Label given by hand, since there is no NPU. Afterwards all of it is gone."""
     cluster = cluster_with_image
-    yield cluster
+    before = everything_in_dev(cluster)
+    cluster.kubectl("label", "node", NODE, f"{FAMILY}=warboy")
+    cluster.kubectl("apply", f"--filename={PLUGIN}")
+    cluster.wait("the plugin to be Ready", lambda: readiness(cluster, "furiosa-npu-plugin") == (1, 1))
+    cluster.kubectl("apply", f"--filename={LABELLER}")
+    cluster.wait("the labellers to be Ready", lambda: readiness(cluster, "furiosa-npu-labeller") == (3, 3))
+    yield Shipped(cluster, before)
     for manifest in (PLUGIN, LABELLER):
         cluster.kubectl("delete", "--ignore-not-found", f"--filename={manifest}", "--timeout=60s")
     cluster.kubectl("label", "node", NODE, f"{FAMILY}-")
@@ -35,14 +51,21 @@ def readiness(cluster: Cluster, name: str) -> tuple[int, int]:
     return status["desiredNumberScheduled"], status["numberReady"]
 
 
-def test_unchanged_manifests_are_ready_without_an_npu_and_leave_dev_alone(cluster_without_npus: Cluster) -> None:
-    """Label given by hand: the plugin is Ready there, the labeller everywhere, and nothing new lies in /dev."""
-    cluster = cluster_without_npus
-    host = cluster.node(NODE)
-    before = host.shell("find /dev | sort")
-    cluster.kubectl("label", "node", NODE, f"{FAMILY}=warboy")
-    cluster.kubectl("apply", f"--filename={PLUGIN}")
-    cluster.wait("the plugin to be Ready", lambda: readiness(cluster, "furiosa-npu-plugin") == (1, 1))
-    cluster.kubectl("apply", f"--filename={LABELLER}")
-    cluster.wait("the labellers to be Ready", lambda: readiness(cluster, "furiosa-npu-labeller") == (3, 3))
-    assert host.shell("find /dev | sort") == before
+def everything_in_dev(cluster: Cluster) -> str:
+    return cluster.node(NODE).shell("find /dev | sort")
+
+
+def test_unchanged_manifests_are_ready_without_an_npu_and_leave_dev_alone(shipped: Shipped) -> None:
+    """The plugin is Ready on the labelled node, the labeller everywhere, and nothing new lies in /dev."""
+    assert everything_in_dev(shipped.cluster) == shipped.dev_before
+
+
+@pytest.mark.parametrize("program", [privilege.PLUGIN, privilege.LABELLER])
+def test_the_hosts_own_dev_is_seen_and_neither_written_nor_opened(shipped: Shipped, program: str) -> None:
+    """Read-only as a mount; of its device files the device cgroup lets open what each container has."""
+    tried = privilege.try_inside(shipped.cluster, program, NODE, "/dev")
+    assert set(tried["writable"]) - privilege.OF_THE_RUNTIME[program] == privilege.WRITABLE[program]
+    assert "/dev" not in tried["writable"]
+    assert tried["refused"]["/dev"]["EROFS"] > 0
+    assert {path for path, how in tried["devices"].items() if how == "EPERM"} == {"/dev/kmsg"}
+    assert everything_in_dev(shipped.cluster) == shipped.dev_before

@@ -167,9 +167,9 @@ def test_what_nobody_looked_at_is_not_judged() -> None:
     assert counts(over(0, 2, offered={}) + over(20, 22, offered={}))[2] == (0, 0)
 
 
-def pods(at: float, *, phase: str = "Running", requests: int = 1) -> Pods:
+def pods(at: float, *, phase: str = "Running", requests: int = 1, reason: str = "") -> Pods:
     ended = phase in ("Failed", "Succeeded")
-    return Pods(at, (PodSeen("p", "chaos-0", "node", phase, "", ended, requests),))
+    return Pods(at, (PodSeen("p", "chaos-0", "node", phase, reason, ended, requests),))
 
 
 BOOKED = {"booked": (Booking("p", "c", "a/npu", ("X",)),), "offered": {"a/npu": ("X", "Y"), "b/npu": ("Y",)}}
@@ -190,12 +190,14 @@ def test_a_pod_that_the_api_server_never_saw_has_ended_some_seconds_later() -> N
 
 
 def test_an_allocate_that_the_kubelet_never_wrote_down_is_given_up_after_ten_seconds() -> None:
-    """Of a pod that asked twice and failed: one answer may have been for nothing."""
+    """Of a pod that asked twice and failed, or whose kubelet could not write: one answer may have been for nothing."""
     before: list[Event] = [pods(1, requests=2), *over(1, 5)]
     failed: list[Event] = [*before, pods(5, phase="Failed", requests=2)]
     assert counts([*failed, *over(5, 15, offered={})])[2] == (2, 0)
     assert counts([*failed, *over(5, 25, offered={})])[2] == (4, 2)
     assert counts([*before, pods(5, phase="Failed"), *over(5, 15, offered={})])[2] == (2, 2)
+    unwritten = pods(5, phase="Failed", reason="Pod Allocate failed due to failed to write checkpoint file")
+    assert counts([*before, unwritten, *over(5, 15, offered={})])[2] == (2, 0)
 
 
 TEXT = st.text(max_size=5)

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from tests.cluster.chaos.history import Deed, Event, Pods, Sample
+from tests.cluster.chaos.history import Deed, Event, Pods, PodSeen, Sample
 from tests.cluster.chaos.pod_ends import pod_ends
 from tests.cluster.chaos.standing import Standing, probation_seconds, stand
 from tests.cluster.chaos.tally import Bounds, Violation
@@ -58,7 +58,7 @@ def offered_again(
     for event in history:
         if isinstance(event, Pods):
             for pod in event.pods:
-                if pod.phase == "Failed" and pod.requests > 1 and ends.get(pod.uid) == event.at:
+                if _may_have_been_answered(pod) and ends.get(pod.uid) == event.at:
                     nodes.setdefault(pod.node, _Node()).given_up_until = event.at + bounds.never_shown_seconds
         elif isinstance(event, Deed):
             _take_in(event, nodes.setdefault(event.node, _Node()))
@@ -76,6 +76,13 @@ def offered_again(
                         Violation(event.at, event.node, card, f"idle and good for {waited:.1f} s: {what}")
                     )
     return checks, tuple(violations)
+
+
+def _may_have_been_answered(pod: PodSeen) -> bool:
+    """A pod that failed at its admission after the plugin had answered: one of several requests, or the last of them,
+    and then the kubelet could not write it down. The plugin alone knows of it, and gives it up later.
+    """
+    return pod.phase == "Failed" and (pod.requests > 1 or "failed to write checkpoint" in pod.reason)
 
 
 def _take_in(deed: Deed, node: _Node) -> None:
