@@ -137,6 +137,30 @@ def test_a_card_that_flaps_proves_itself_longer_each_time(flaps: int, probation:
     assert counts(history + too_late)[2][1] == 1
 
 
+def test_a_stranger_who_leaves_is_no_flap() -> None:
+    """However often one comes, the card is good: no probation."""
+    history: list[Event] = []
+    for visit in range(4):
+        history += over(2 * visit, 2 * visit + 1) + over(2 * visit + 1, 2 * visit + 2, cards=GOOD | {"X": "occupied"})
+    without_x = dict.fromkeys(NAMES, ("Y",))
+    assert counts(history + over(8, 10.75, offered=without_x) + over(10.75, 15))[2][1] == 0
+    assert counts(history + over(8, 11.5, offered=without_x) + over(11.5, 15))[2][1] == 1
+
+
+def test_a_fault_that_cannot_be_known_yet_or_is_not_known_to_be_over_blames_nobody() -> None:
+    """A heartbeat stands still for 30 s before it is a sign; errors are over when a while passes without."""
+    still = GOOD | {"X": "heartbeat-stopped"}
+    for begun, bad in ((20.0, 0), (34.0, 1)):
+        history = over(0, begun, cards=still) + over(begun, 40, cards=still, holders=held_by("p", started_at=begun))
+        assert counts(history)[1] == (1, bad)
+    assert counts(over(0, 20, cards=still, offered=dict.fromkeys(NAMES, ("Y",))))[2] == (1, 0)
+    errors = over(0, 5, cards=GOOD | {"X": "errors"})
+    due = 5 + 1.5 + 1 + BOUNDS.offered_seconds + BOUNDS.slack_seconds
+    without_x = dict.fromkeys(NAMES, ("Y",))
+    assert counts(errors + over(5, due, offered=without_x) + over(due, 15))[2][1] == 0
+    assert counts(errors + over(5, due + 0.5, offered=without_x) + over(due + 0.5, 15))[2][1] == 1
+
+
 def deed(at: float, kind: str, *, heals: bool = False) -> Deed:
     return Deed(at, at, 0, kind, "node", "", heals)
 

@@ -21,6 +21,8 @@ class FaultKind(NamedTuple):
     """what the simulator is told of the card, at the begin and for healing"""
     shows_after_seconds: float = 0.0
     """until the agent can know it: before, the card is neither good nor bad"""
+    lingers_seconds: float = 0.0
+    """after it was healed, until the agent can know that"""
 
 
 CARD = (2.0, 12.0)
@@ -29,6 +31,29 @@ KINDS: tuple[FaultKind, ...] = (
     FaultKind("card-not-alive", "card", 14, CARD, simulator=("fail not-alive", "recover")),
     FaultKind("card-vanishes", "card", 8, CARD, simulator=("remove", "add")),
     FaultKind("card-occupied", "card", 14, CARD, simulator=("occupy", "release")),
+    FaultKind(
+        "card-errors",
+        "card",
+        5,
+        CARD,
+        simulator=("fail errors", "recover"),
+        shows_after_seconds=1.0,
+        lingers_seconds=1.5,
+    ),
+    FaultKind(
+        "card-heartbeat-stopped",
+        "card",
+        2,
+        (36.0, 45.0),
+        simulator=("fail heartbeat-stopped", "recover"),
+        shows_after_seconds=32.0,
+        lingers_seconds=1.0,
+    ),
+    FaultKind("card-hot", "card", 4, CARD, simulator=("fail temperature=120", "recover")),
+    FaultKind("card-hangs", "card", 6, (3.0, 12.0), simulator=("fail hang=alive", "recover"), lingers_seconds=1.0),
+    FaultKind("card-unreadable", "card", 4, CARD, simulator=("fail syscall=alive:EIO", "recover")),
+    FaultKind("card-malformed", "card", 4, CARD, simulator=("fail malformed=alive", "recover")),
+    FaultKind("card-without-device-file", "card", 4, CARD, simulator=("fail device-file-missing", "recover")),
     FaultKind("driver-unloaded", "node", 3, (2.0, 6.0), ("cards",)),
     FaultKind("kubelet-killed", "node", 8, (0.5, 6.0), ("kubelet",)),
     FaultKind("kubelet-stopped", "node", 6, (2.0, 12.0), ("kubelet",)),
@@ -43,11 +68,13 @@ KINDS: tuple[FaultKind, ...] = (
 )
 
 KIND = {kind.name: kind for kind in KINDS}
-SHOWS_AFTER_SECONDS = {
-    kind.simulator[0].removeprefix("fail ").partition("=")[0]: kind.shows_after_seconds
+BY_RECORD = {
+    kind.simulator[0].removeprefix("fail ").partition("=")[0]: kind
     for kind in KINDS
     if kind.simulator is not None and kind.simulator[0].startswith("fail ")
 }
 """By the name that the simulator's record has for a fault."""
+OCCUPIED = "occupied"
+"""what the record is said to have of a card that a stranger uses: no fault of the card's"""
 
 CLOCK_STEPS_SECONDS = (-90_000, -3_600, -30, 45, 3_600, 90_000)

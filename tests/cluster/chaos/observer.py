@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 from furiosa_npu.simulator import Simulation
 from furiosa_npu.simulator.state import CardState, State
 from tests.cluster.chaos.api import ApiAway
+from tests.cluster.chaos.faults import OCCUPIED
 from tests.cluster.chaos.history import Booking, Event, Holder, Pods, PodSeen, Sample, to_line
 from tests.cluster.chaos.overlay import PLUGIN
 from tests.cluster.chaos.processes import (
@@ -229,7 +230,7 @@ def device_blocks(state: State) -> dict[str, tuple[int, int]]:
 def condition(card: CardState, state: State) -> str:
     """What is wrong with it, comma-separated; empty: nothing."""
     words = [str(fault) for fault in card.faults]
-    words += ["occupied"] if card.holds else []
+    words += [OCCUPIED] if card.holds else []
     words += ["gone"] if not card.present else []
     words += ["driver-unloaded"] if card.card.family in state.unloaded else []
     return ",".join(words)

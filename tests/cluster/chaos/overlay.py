@@ -10,6 +10,9 @@ INSIDE = "/chaos"
 FOLDER = "/run/furiosa-chaos"
 FAKETIME = "libfaketimeMT.so.1"
 SHIM = "inotify_shim.so"
+MOUNTED = "/run/furiosa-mounted"
+"""where the simulated sysfs is mounted, so that its files can hang and fail; the same path inside"""
+SYSFS_ROOT = "--sysfs-root="
 CLOCK = "clock"
 """holds what libfaketime adds to the wall clock, e.g. `-3600`"""
 INOTIFY_USED_UP = "inotify-used-up"
@@ -44,9 +47,13 @@ def _struck(daemon_set: dict[str, Any]) -> dict[str, Any]:
     pod = changed["spec"]["template"]["spec"]
     (container,) = pod["containers"]
     container["env"] += [{"name": name, "value": value} for name, value in _ENVIRONMENT.items()]
+    container["args"] = [
+        f"{SYSFS_ROOT}{MOUNTED}" if word.startswith(SYSFS_ROOT) else word for word in container["args"]
+    ]
     container["args"] += [f"--{name}={value}" for name, value in _PROBATION.items() if name in _options()]
-    container["volumeMounts"].append({"name": "chaos", "mountPath": INSIDE, "readOnly": True})
-    pod["volumes"].append({"name": "chaos", "hostPath": {"path": FOLDER, "type": "Directory"}})
+    for name, folder, inside in (("chaos", FOLDER, INSIDE), ("mounted", MOUNTED, MOUNTED)):
+        container["volumeMounts"].append({"name": name, "mountPath": inside, "readOnly": True})
+        pod["volumes"].append({"name": name, "hostPath": {"path": folder, "type": "Directory"}})
     return changed
 
 

@@ -57,6 +57,10 @@ class ChaosCluster:
                 shutil.copy(_FAKETIME, folder)
                 (folder / overlay.CLOCK).write_text("+0\n")
         self.simulations = {node.name: Simulation(node, _SCENARIO, cluster.run.logs) for node in cluster.nodes}
+        with stage("their sysfs mounted"):
+            for name, simulation in self.simulations.items():
+                simulation.mount(overlay.MOUNTED, cluster.run.logs)
+                cluster.wait(f"the mount on {name}", self.nodes[name].path(f"{overlay.MOUNTED}/class").exists)
         with stage("manifests applied, all NPUs allocatable"):
             documents = yaml.safe_load_all(cluster.kubectl("kustomize", str(OVERLAY)))
             changed = yaml.safe_dump_all(overlay.with_chaos(list(documents)))

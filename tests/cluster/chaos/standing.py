@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from tests.cluster.chaos.faults import SHOWS_AFTER_SECONDS
+from tests.cluster.chaos.faults import BY_RECORD, OCCUPIED, FaultKind
 
 
 class Standing(NamedTuple):
@@ -12,8 +12,11 @@ class Standing(NamedTuple):
     """what the record says is wrong with it, each since when"""
     bad_since: float | None = None
     good_since: float | None = None
+    """may lie ahead: when the agent can know it"""
     flaps: int = 0
-    """how many times it became good again"""
+    """how many times a fault of it ended; a stranger's use that ends is none"""
+    faulty: bool = False
+    """it has had a fault since it was good"""
 
 
 def stand(before: Standing | None, condition: str, at: float) -> Standing:
@@ -25,17 +28,30 @@ def stand(before: Standing | None, condition: str, at: float) -> Standing:
             return Standing({}, good_since=at)
         if before.good_since is not None:
             return before
-        return Standing({}, good_since=at, flaps=before.flaps + 1)
+        lingers = max(map(_lingers, known))
+        return Standing({}, good_since=at + lingers, flaps=before.flaps + before.faulty)
     flaps = before.flaps if before is not None else 0
+    faulty = (before is not None and before.faulty) or set(words) != {OCCUPIED}
     shown = [known_at for word, since in words.items() if (known_at := since + _shows_after(word)) <= at]
     if not shown:
-        return Standing(words, flaps=flaps)
+        return Standing(words, flaps=flaps, faulty=faulty)
     unbroken = before.bad_since if before is not None else None
-    return Standing(words, bad_since=unbroken if unbroken is not None else min(shown), flaps=flaps)
+    return Standing(words, bad_since=unbroken if unbroken is not None else min(shown), flaps=flaps, faulty=faulty)
 
 
 def _shows_after(word: str) -> float:
-    return SHOWS_AFTER_SECONDS.get(word.partition("=")[0], 0.0)
+    kind = _kind(word)
+    return kind.shows_after_seconds if kind is not None else 0.0
+
+
+def _lingers(word: str) -> float:
+    kind = _kind(word)
+    return kind.lingers_seconds if kind is not None else 0.0
+
+
+def _kind(word: str) -> FaultKind | None:
+    """Of a word as the record has it: `temperature=120`."""
+    return BY_RECORD.get(word.partition("=")[0])
 
 
 def probation_seconds(flaps: int, first: float, longest: float) -> float:

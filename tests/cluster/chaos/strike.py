@@ -56,7 +56,7 @@ class Striker:
         command, _, fault = words.partition(" ")
         simulation = self._simulations[step.node]
         if command == "fail":
-            simulation.fail(step.card, fault)  # type: ignore[arg-type]  # the simulator says which there are
+            simulation.fail(step.card, fault)
         else:
             getattr(simulation, command)(step.card)
         return words
