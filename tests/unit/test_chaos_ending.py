@@ -25,7 +25,8 @@ def test_an_agent_that_nobody_touched_is_as_it_was() -> None:
 def test_an_agent_restarts_as_often_as_it_was_killed() -> None:
     """And no more."""
     assert wrongs(PLUGIN._replace(restarts=2), kills=2) == [[], []]
-    assert wrongs(PLUGIN._replace(restarts=2), kills=1) == [["plugin: restarted 2 times and was killed 1 times"], []]
+    said = "plugin: restarted 2 times and was killed 1 times; ended last: 1 Error"
+    assert wrongs(PLUGIN._replace(restarts=2, last_end="1 Error"), kills=1) == [[said], []]
 
 
 def test_each_way_not_to_be_well_is_named() -> None:

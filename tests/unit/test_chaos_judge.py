@@ -27,7 +27,8 @@ def over(begin: float, end: float, **changes: object) -> list[Event]:
 
 def counts(history: list[Event], bounds: Bounds = BOUNDS) -> list[tuple[int, int]]:
     """(checks, violations) of: not twice, not bad, offered."""
-    return [(tally.checks, len(tally.violations)) for tally in judge(history, NAMES, bounds)]
+    tallies = judge(history, NAMES, bounds)
+    return [(tally.checks, len(tally.violations)) for tally in tallies if tally.blames]
 
 
 def held_by(*pods: str, started_at: float = 0.0, card: str = "X") -> tuple[Holder, ...]:
@@ -43,6 +44,21 @@ def test_a_card_in_containers_of_two_pods_is_found_once() -> None:
     """However many samples show it; each sample that shows the card in use is a check."""
     history = over(0, 2, holders=held_by("p")) + over(2, 4, holders=held_by("p", "q"))
     assert counts(history)[0] == (16, 1)
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "still_booked", "blamed"),
+    [("a/npu", "a/npu", False, 0), ("a/npu", "a/npu", True, 1), ("a/npu", "b/npu", False, 1)],
+)
+def test_a_card_that_the_kubelet_gave_away_is_told_apart(
+    first: str, second: str, still_booked: bool, blamed: int
+) -> None:
+    """It had crossed the first pod off its books, and asked under the same name: that alone is not the plugin's."""
+    before, after = Booking("p", "c", first, ("X",)), Booking("q", "c", second, ("X",))
+    history = over(0, 2, booked=(before,))
+    history += over(2, 4, booked=(before, after) if still_booked else (after,), holders=held_by("p", "q"))
+    (given_away,) = (tally for tally in judge(history, NAMES, BOUNDS) if not tally.blames)
+    assert (counts(history)[0][1], len(given_away.violations)) == (blamed, 1 - blamed)
 
 
 def test_two_containers_of_one_pod_may_have_the_card() -> None:

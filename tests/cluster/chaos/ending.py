@@ -22,6 +22,8 @@ class Agent(NamedTuple):
     ready: bool
     memory: Memory | None
     """of its process; None: it does not run"""
+    last_end: str = ""
+    """how its container ended last, if it did: exit code and reason"""
 
 
 def judge_end(
@@ -53,7 +55,8 @@ def _wrong(before: Agent, now: Agent | None, kills: int) -> str:
     if now.uid != before.uid:
         return f"its pod was {before.uid} and is {now.uid}"
     if now.restarts - before.restarts > kills:
-        return f"restarted {now.restarts - before.restarts} times and was killed {kills} times"
+        restarts = now.restarts - before.restarts
+        return f"restarted {restarts} times and was killed {kills} times; ended last: {now.last_end}"
     return "" if now.ready else "not Ready"
 
 

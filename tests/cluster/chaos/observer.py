@@ -1,5 +1,6 @@
 """Looks at nodes from outside, four times a second, and writes down what is so."""
 
+import contextlib
 import json
 import os
 import threading
@@ -131,6 +132,7 @@ class NodeLook:
         self._simulation = Simulation.open(str(self._node.path(FOLDER)))
         self._checkpoint = _Checkpoint(None, {}, ())
         self._agent: tuple[int, float] | None = None
+        self._logs = chaos.cluster.run.logs / f"{name}-agents"
         self._devices: dict[str, tuple[float, set[tuple[int, int]]]] = {}
         """of containers: start and what they may open, neither of which changes"""
 
@@ -172,7 +174,17 @@ class NodeLook:
         pid = find_agent(self._group, PLUGIN)
         since = started_at(pid) if pid is not None else None
         self._agent = (pid, since) if pid is not None and since is not None else None
+        if self._agent is not None:
+            self.keep_logs()
         return since
+
+    def keep_logs(self) -> None:
+        """Links to what the agents' containers wrote: the kubelet throws away all but the last two of each."""
+        self._logs.mkdir(parents=True, exist_ok=True)
+        for log in self._node.host.folder.glob("log/pods/kube-system_*/*/*.log"):
+            kept = self._logs / f"{log.parent.parent.name.split('_')[1]}-{log.stem}.log"
+            with contextlib.suppress(FileExistsError, FileNotFoundError):
+                kept.hardlink_to(log)
 
     def _read_checkpoint(self) -> _Checkpoint:
         file = self._node.path(f"{_PLUGINS}/kubelet_internal_checkpoint")

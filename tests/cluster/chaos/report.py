@@ -25,7 +25,7 @@ class Outcome(NamedTuple):
     @property
     def kept(self) -> bool:
         """No promise was broken, and each was put to the test."""
-        return all(tally.checks and not tally.violations for tally in self.tallies)
+        return all(tally.checks and not tally.violations for tally in self.tallies if tally.blames)
 
 
 def report(outcome: Outcome, bounds: Bounds) -> str:
@@ -40,7 +40,7 @@ def report(outcome: Outcome, bounds: Bounds) -> str:
     lines += ["", *memory_lines(outcome.before, outcome.after)]
     for tally in outcome.tallies:
         for violation in tally.violations:
-            lines += ["", f"VIOLATION of: {tally.promise}"]
+            lines += ["", f"{'VIOLATION of' if tally.blames else 'SEEN'}: {tally.promise}"]
             lines += [f"  {_when(violation.at, outcome.began)} {violation.node} {violation.card}: {violation.what}"]
             lines += [f"    {line}" for line in around(outcome.history, violation, outcome.began)]
     return "\n".join(lines)

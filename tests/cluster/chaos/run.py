@@ -4,6 +4,7 @@ import heapq
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 from tests.cluster.cache import say
 from tests.cluster.chaos import overlay
@@ -102,6 +103,11 @@ def _missing(chaos: ChaosCluster) -> str:
     return f"not Ready: {', '.join(unready)}" if unready else ""
 
 
+def _end_of(status: dict[str, Any]) -> str:
+    end = status.get("lastState", {}).get("terminated", {})
+    return " ".join(str(end[field]) for field in ("exitCode", "reason", "finishedAt", "message") if field in end)
+
+
 def agents(chaos: ChaosCluster) -> tuple[Agent, ...]:
     """The agents' pods and processes now."""
     found = []
@@ -117,6 +123,7 @@ def agents(chaos: ChaosCluster) -> tuple[Agent, ...]:
                 sum(status["restartCount"] for status in statuses),
                 is_ready(pod),
                 memory(pid) if pid is not None else None,
+                ", ".join(map(_end_of, statuses)),
             )
         )
     return tuple(sorted(found))

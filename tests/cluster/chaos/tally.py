@@ -31,3 +31,5 @@ class Tally(NamedTuple):
     promise: str
     checks: int
     violations: tuple[Violation, ...]
+    blames: bool = True
+    """False: counted and shown, and not the product's"""
