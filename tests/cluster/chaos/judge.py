@@ -53,7 +53,9 @@ def _not_twice(samples: Sequence[Sample]) -> tuple[Tally, Tally]:
                 found = tuple(sorted(pods))
                 what = f"living containers of pods {', '.join(found)} may all open it"
                 names = {booked_as.get((pod, card)) for pod in found}
-                kubelets_own = len(names) == 1 and sum((pod, card) in booked for pod in found) <= 1
+                kubelets_own = (
+                    len(names) == 1 and None not in names and sum((pod, card) in booked for pod in found) <= 1
+                )
                 told = given_away if kubelets_own else violations
                 told.setdefault((sample.node, card, found), Violation(sample.at, sample.node, card, what))
     return (
