@@ -240,6 +240,16 @@ def test_an_allocate_that_the_kubelet_never_wrote_down_is_given_up_after_ten_sec
     assert counts([*before, unwritten, *over(5, 15, offered={})])[2] == (2, 0)
 
 
+def test_a_booking_that_was_gone_before_the_plugin_asked_is_given_up_after_ten_seconds() -> None:
+    """Like one that was never written down; one that lasted was seen, and ends with its pod."""
+    for seconds, blamed in ((0.75, 0), (3, 1)):
+        history: list[Event] = [*over(0, seconds, **BOOKED), Pods(seconds, ()), Pods(seconds + 6, ())]
+        history[-1:-1] = over(seconds, seconds + 6, offered=BOTH | {"b/npu": ("Y",)})
+        assert counts(history + over(seconds + 6, 9, offered=BOTH | {"b/npu": ("Y",)}))[2][1] == blamed
+    never = [*over(0, 0.75, **BOOKED), *over(0.75, 17, offered=BOTH | {"b/npu": ("Y",)})]
+    assert counts(never)[2][1] == 1
+
+
 TEXT = st.text(max_size=5)
 CARDS = st.lists(TEXT, max_size=3).map(tuple)
 TIMES = st.floats(allow_nan=False, allow_infinity=False)

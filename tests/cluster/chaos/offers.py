@@ -27,6 +27,10 @@ class _Node:
         """the kubelet could not write: an older checkpoint says nothing, and nothing makes a newer one come"""
         self.given_up_until = NEVER
         """an answered Allocate may be waited for that the kubelet never wrote down"""
+        self.booked_from: dict[str, float] = {}
+        """card to since when it is in the kubelet's books without a break"""
+        self.glimpsed_until: dict[str, float] = {}
+        """card to when what was in the books too shortly is given up"""
         self.standings: dict[str, Standing] = {}
         self.waits: dict[str, float] = {}
         """card to since when all is there for it to be offered"""
@@ -64,7 +68,7 @@ def offered_again(
             _take_in(event, nodes.setdefault(event.node, _Node()))
         else:
             node = nodes.setdefault(event.node, _Node())
-            _go_on(event, node, ends)
+            _go_on(event, node, ends, bounds)
             for card in _due(event, node, bounds):
                 checks += card not in node.judged
                 node.judged.add(card)
@@ -95,13 +99,14 @@ def _take_in(deed: Deed, node: _Node) -> None:
         node.begin_anew()
 
 
-def _go_on(sample: Sample, node: _Node, ends: dict[str, float]) -> None:
+def _go_on(sample: Sample, node: _Node, ends: dict[str, float], bounds: Bounds) -> None:
     """Begins, goes on with and ends waits."""
     for card, condition in sample.cards.items():
         node.standings[card] = stand(node.standings.get(card), condition, sample.at)
     if node.last_at is not None and sample.at - node.last_at > LONGEST_GAP_SECONDS:
         node.begin_anew()
     node.last_at = sample.at
+    _note_glimpses(sample, node, bounds)
     with_whom = None
     if sample.kubelet_since is not None and sample.agent_since is not None:
         with_whom = (sample.kubelet_since, sample.agent_since)
@@ -113,10 +118,22 @@ def _go_on(sample: Sample, node: _Node, ends: dict[str, float]) -> None:
         return
     held = {card for holder in sample.holders for card in holder.cards}
     held |= {card for one in sample.booked if ends.get(one.pod, sample.at) >= sample.at for card in one.cards}
+    held |= {card for card, until in node.glimpsed_until.items() if sample.at < until}
     ready = {card for card in sample.cards if card not in held and node.standings[card].good_since is not None}
     node.begin_anew([card for card in node.waits if card not in ready])
     for card in ready:
         node.waits.setdefault(card, sample.at)
+
+
+def _note_glimpses(sample: Sample, node: _Node, bounds: Bounds) -> None:
+    """A pod that is deleted while its init container runs leaves 1.20.2's books at once, hardly that it is in them."""
+    booked = {card for one in sample.booked for card in one.cards}
+    for card in booked:
+        node.booked_from.setdefault(card, sample.at)
+    for card in node.booked_from.keys() - booked:
+        began = node.booked_from.pop(card)
+        if sample.at - began < bounds.glimpsed_seconds:
+            node.glimpsed_until[card] = began + bounds.never_shown_seconds
 
 
 def _due(sample: Sample, node: _Node, bounds: Bounds) -> list[str]:

@@ -15,7 +15,9 @@ class Bounds(NamedTuple):
     slack_seconds: float = 1.0
     """for what is not the plugin's: the kubelet's checkpoint, the observer's own pace"""
     never_shown_seconds: float = 12.0
-    """an answered Allocate whose pod failed before the kubelet wrote it down is given up after 10 s; and the 2 s"""
+    """an answered Allocate that the kubelet has not shown when it was asked is given up after 10 s; and the 2 s"""
+    glimpsed_seconds: float = 1.5
+    """the kubelet is asked once a second: what was in its books for less may never have been seen there"""
 
 
 class Violation(NamedTuple):
