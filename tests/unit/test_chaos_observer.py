@@ -7,7 +7,7 @@ from furiosa_npu.simulator.scenario import parse_scenario
 from furiosa_npu.simulator.state import CardState, State
 from tests.cluster.chaos import overlay
 from tests.cluster.chaos.history import Booking, PodSeen
-from tests.cluster.chaos.observer import condition, device_blocks, parse_checkpoint, pod_seen
+from tests.cluster.chaos.records import condition, device_blocks, parse_checkpoint, pod_seen
 from tests.cluster.pods import ALPHA, PLAIN
 from tests.unit.manifests import shipped
 

@@ -1,19 +1,16 @@
 """Looks at nodes from outside, four times a second, and writes down what is so."""
 
 import contextlib
-import json
 import os
 import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NamedTuple
 
 from furiosa_npu.simulator import Simulation
-from furiosa_npu.simulator.state import CardState, State
+from furiosa_npu.simulator.state import State
 from tests.cluster.chaos.api import ApiAway
-from tests.cluster.chaos.faults import OCCUPIED
-from tests.cluster.chaos.history import Booking, Event, Holder, Pods, PodSeen, Sample, to_line
+from tests.cluster.chaos.history import Event, Holder, Pods, Sample, to_line
 from tests.cluster.chaos.overlay import PLUGIN
 from tests.cluster.chaos.processes import (
     Container,
@@ -24,6 +21,7 @@ from tests.cluster.chaos.processes import (
     members,
     started_at,
 )
+from tests.cluster.chaos.records import Checkpoint, condition, device_blocks, parse_checkpoint, pod_seen
 from tests.cluster.chaos.site import KUBELET_FOLDER, ChaosCluster
 from tests.cluster.simulation import FOLDER
 
@@ -98,31 +96,6 @@ class Observer:
         return Pods(time.time(), tuple(map(pod_seen, items)))
 
 
-def pod_seen(item: dict[str, Any]) -> PodSeen:
-    """A Pod of the API as the history has it."""
-    status = item["status"]
-    phase = str(status.get("phase", "Unknown"))
-    statuses = status.get("containerStatuses", [])
-    runs = any("running" in one.get("state", {}) for one in (*statuses, *status.get("initContainerStatuses", [])))
-    every = (*item["spec"]["containers"], *item["spec"].get("initContainers", []))
-    return PodSeen(
-        uid=item["metadata"]["uid"],
-        name=item["metadata"]["name"],
-        node=item["spec"].get("nodeName", ""),
-        phase=phase,
-        reason=f"{status.get('reason', '')}: {status.get('message', '')}".strip(": "),
-        ended=phase in ("Failed", "Succeeded")
-        or ("deletionTimestamp" in item["metadata"] and bool(statuses) and not runs),
-        requests=sum(len(one.get("resources", {}).get("limits", {})) for one in every),
-    )
-
-
-class _Checkpoint(NamedTuple):
-    written_at: float | None
-    offered: dict[str, tuple[str, ...]]
-    booked: tuple[Booking, ...]
-
-
 class NodeLook:
     """Looks at one node."""
 
@@ -130,7 +103,7 @@ class NodeLook:
         self._node = chaos.nodes[name]
         self._group = chaos.group(name)
         self._simulation = Simulation.open(str(self._node.path(FOLDER)))
-        self._checkpoint = _Checkpoint(None, {}, ())
+        self._checkpoint = Checkpoint(None, {}, ())
         self._agent: tuple[int, float] | None = None
         self._logs = chaos.cluster.run.logs / f"{name}-agents"
         self._devices: dict[str, tuple[float, set[tuple[int, int]]]] = {}
@@ -186,7 +159,7 @@ class NodeLook:
             with contextlib.suppress(FileExistsError, FileNotFoundError):
                 kept.hardlink_to(log)
 
-    def _read_checkpoint(self) -> _Checkpoint:
+    def _read_checkpoint(self) -> Checkpoint:
         file = self._node.path(f"{_PLUGINS}/kubelet_internal_checkpoint")
         try:
             with file.open() as opened:
@@ -194,7 +167,7 @@ class NodeLook:
                 if written_at != self._checkpoint.written_at:
                     self._checkpoint = parse_checkpoint(written_at, opened.read())
         except FileNotFoundError:
-            self._checkpoint = _Checkpoint(None, {}, ())
+            self._checkpoint = Checkpoint(None, {}, ())
         return self._checkpoint
 
     def _holders(self, state: State) -> tuple[Holder, ...]:
@@ -227,38 +200,3 @@ def _twice(holders: tuple[Holder, ...]) -> bool:
 
 def _modified_at(descriptor: int) -> float:
     return os.fstat(descriptor).st_mtime
-
-
-def device_blocks(state: State) -> dict[str, tuple[int, int]]:
-    """UUID to (major, minor // 16) of a Warboy's device files; `simulator.warboy` gives each 16 minors."""
-    majors = state.warboy_majors
-    return {
-        card.card.uuid: (majors[card.card.index % len(majors)], card.card.index // len(majors))
-        for card in state.cards
-        if card.card.family == "warboy"
-    }
-
-
-def condition(card: CardState, state: State) -> str:
-    """What is wrong with it, comma-separated; empty: nothing."""
-    words = [str(fault) for fault in card.faults]
-    words += [OCCUPIED] if card.holds else []
-    words += ["gone"] if not card.present else []
-    words += ["driver-unloaded"] if card.card.family in state.unloaded else []
-    return ",".join(words)
-
-
-def parse_checkpoint(written_at: float, text: str) -> _Checkpoint:
-    """`kubelet_internal_checkpoint` of 1.20: `RegisteredDevices` are the healthy ones, by resource."""
-    data = json.loads(text)["Data"]
-    booked = [
-        Booking(
-            entry["PodUID"],
-            entry["ContainerName"],
-            entry["ResourceName"],
-            tuple(sorted(card for cards in entry["DeviceIDs"].values() for card in cards)),
-        )
-        for entry in data["PodDeviceEntries"] or ()
-    ]
-    offered = {resource: tuple(sorted(cards or ())) for resource, cards in data["RegisteredDevices"].items()}
-    return _Checkpoint(written_at, offered, tuple(booked))
