@@ -240,6 +240,21 @@ def test_an_allocate_that_the_kubelet_never_wrote_down_is_given_up_after_ten_sec
     assert counts([*before, unwritten, *over(5, 15, offered={})])[2] == (2, 0)
 
 
+@pytest.mark.parametrize(("with_agent", "blamed"), [(0.0, 0), (1.0, 0), (4.0, 1)])
+def test_a_probation_begins_when_an_agent_can_see_the_card_good(with_agent: float, blamed: int) -> None:
+    """Healed while no agent was there, or hardly: the next one begins it; an agent that had the time hands it on."""
+    bad, without_x = GOOD | {"X": "gone"}, dict.fromkeys(NAMES, ("Y",))
+    history: list[Event] = []
+    for flap in range(3):  # a probation of 4 s
+        history += over(2 * flap, 2 * flap + 1, cards=bad, offered=without_x) + over(2 * flap + 1, 2 * flap + 2)
+    history = history[:-4] + over(5, 5 + with_agent, offered=without_x)
+    back = 12 + with_agent
+    history += over(5 + with_agent, back, agent_since=None, offered={})
+    lists = {"agent_since": back, "checkpoint_at": back + 0.1}
+    history += over(back, back + 6, offered=without_x, **lists) + over(back + 6, back + 12, **lists)
+    assert counts(history)[2][1] == blamed
+
+
 def test_a_booking_that_was_gone_before_the_plugin_asked_is_given_up_after_ten_seconds() -> None:
     """Like one that was never written down; one that lasted was seen, and ends with its pod."""
     for seconds, blamed in ((0.75, 0), (3, 1)):

@@ -32,6 +32,10 @@ class _Node:
         self.glimpsed_until: dict[str, float] = {}
         """card to when what was in the books too shortly is given up"""
         self.standings: dict[str, Standing] = {}
+        self.agent_at = NEVER
+        """when an agent was seen last"""
+        self.seen_good: dict[str, tuple[float, float]] = {}
+        """card to when its agent could first see that it is good, and which agent that was"""
         self.waits: dict[str, float] = {}
         """card to since when all is there for it to be offered"""
         self.judged: set[str] = set()
@@ -103,6 +107,7 @@ def _go_on(sample: Sample, node: _Node, ends: dict[str, float], bounds: Bounds) 
     """Begins, goes on with and ends waits."""
     for card, condition in sample.cards.items():
         node.standings[card] = stand(node.standings.get(card), condition, sample.at)
+    _note_seen_good(sample, node, bounds)
     if node.last_at is not None and sample.at - node.last_at > LONGEST_GAP_SECONDS:
         node.begin_anew()
     node.last_at = sample.at
@@ -125,6 +130,20 @@ def _go_on(sample: Sample, node: _Node, ends: dict[str, float], bounds: Bounds) 
         node.waits.setdefault(card, sample.at)
 
 
+def _note_seen_good(sample: Sample, node: _Node, bounds: Bounds) -> None:
+    """A probation begins when an agent sees the card good, and survives the agent that had the time to see it."""
+    for card, standing in node.standings.items():
+        if standing.good_since is None:
+            node.seen_good.pop(card, None)
+        elif sample.agent_since is not None:
+            at, agent = node.seen_good.get(card, (max(sample.at, standing.good_since), sample.agent_since))
+            if agent != sample.agent_since and node.agent_at - at < bounds.offered_seconds:
+                at, agent = sample.at, sample.agent_since
+            node.seen_good[card] = at, agent
+    if sample.agent_since is not None:
+        node.agent_at = sample.at
+
+
 def _note_glimpses(sample: Sample, node: _Node, bounds: Bounds) -> None:
     """A pod that is deleted while its init container runs leaves 1.20.2's books at once, hardly that it is in them."""
     booked = {card for one in sample.booked for card in one.cards}
@@ -144,7 +163,7 @@ def _due(sample: Sample, node: _Node, bounds: Bounds) -> list[str]:
     for card, since in node.waits.items():
         standing = node.standings[card]
         probation = probation_seconds(standing.flaps, bounds.first_probation_seconds, bounds.longest_probation_seconds)
-        proven = (standing.good_since or 0.0) + probation
+        proven = node.seen_good[card][0] + probation
         if sample.at >= max(since, proven) + bounds.offered_seconds + bounds.slack_seconds:
             due.append(card)
     return due
