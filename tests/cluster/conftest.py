@@ -21,8 +21,13 @@ def pytest_configure() -> None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Tests of the bare cluster come first, those that need the product with its overlay last."""
-    items.sort(key=lambda item: "product" in getattr(item, "fixturenames", ()))
+    """First come tests with a cluster of their own or none, then those of the bare shared one, then the product's."""
+
+    def turn(item: pytest.Item) -> int:
+        wanted = getattr(item, "fixturenames", ())
+        return ("cluster" in wanted) + ("product" in wanted)
+
+    items.sort(key=turn)
 
 
 @pytest.fixture(scope="session")

@@ -129,6 +129,16 @@ class Program:
         """Sends a signal to this very process: a PID that was used again is not hit."""
         signal.pidfd_send_signal(self._pidfd, number)
 
+    def pause(self) -> None:
+        """SIGSTOP: it lives and does nothing, until `go_on`."""
+        self.kill(signal.SIGSTOP)
+
+    def go_on(self) -> None:
+        """After `pause`. nsenter stops itself when its child is stopped, and would not see that end any more."""
+        assert self._entering is not None
+        self._entering.send_signal(signal.SIGCONT)
+        self.kill(signal.SIGCONT)
+
     def stop(self, deadline_seconds: float = 20) -> None:
         """SIGTERM, and SIGKILL for one that does not heed it."""
         if self._entering is None:

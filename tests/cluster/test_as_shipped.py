@@ -4,9 +4,11 @@ Runs before the overlay is applied, since the objects have the same names: conft
 """
 
 from collections.abc import Iterator
+from typing import Any, NamedTuple
 
 import pytest
 
+from tests.cluster import privilege
 from tests.cluster.cluster import Cluster
 from tests.cluster.product import DEPLOYMENTS
 from tests.cluster.workloads import GONE_SECONDS
@@ -16,11 +18,32 @@ FAMILY = "alpha.furiosa.ai/npu.family"
 PLUGIN, LABELLER = DEPLOYMENTS / "device-plugin.yaml", DEPLOYMENTS / "node-labeller.yaml"
 
 
-@pytest.fixture
-def cluster_without_npus(cluster_with_image: Cluster) -> Iterator[Cluster]:
-    """The manifests applied by the test are gone afterwards, and so is the label."""
+class Shipped(NamedTuple):
+    """The manifests applied as they are, both agents Ready."""
+
+    cluster: Cluster
+    dev_before: str
+    """what was in the node's /dev"""
+    tried: dict[str, dict[str, Any]]
+    """by agent: what was tried from inside its container"""
+
+
+@pytest.fixture(scope="module")
+def shipped(cluster_with_image: Cluster) -> Iterator[Shipped]:
+    """Label given by hand, since there is no NPU; the labeller takes it away again, and the plugin's pod goes with it.
+
+    Afterwards all of it is gone.
+    """
     cluster = cluster_with_image
-    yield cluster
+    before = everything_in_dev(cluster)
+    cluster.kubectl("label", "node", NODE, f"{FAMILY}=warboy")
+    cluster.kubectl("apply", f"--filename={PLUGIN}")
+    cluster.wait("the plugin to be Ready", lambda: readiness(cluster, "furiosa-npu-plugin") == (1, 1))
+    tried = {privilege.PLUGIN: privilege.try_inside(cluster, privilege.PLUGIN, NODE, "/dev")}
+    cluster.kubectl("apply", f"--filename={LABELLER}")
+    cluster.wait("the labellers to be Ready", lambda: readiness(cluster, "furiosa-npu-labeller") == (3, 3))
+    tried[privilege.LABELLER] = privilege.try_inside(cluster, privilege.LABELLER, NODE, "/dev")
+    yield Shipped(cluster, before, tried)
     for manifest in (PLUGIN, LABELLER):
         cluster.kubectl("delete", "--ignore-not-found", f"--filename={manifest}", "--timeout=60s")
     cluster.kubectl("label", "node", NODE, f"{FAMILY}-")
@@ -35,14 +58,25 @@ def readiness(cluster: Cluster, name: str) -> tuple[int, int]:
     return status["desiredNumberScheduled"], status["numberReady"]
 
 
-def test_unchanged_manifests_are_ready_without_an_npu_and_leave_dev_alone(cluster_without_npus: Cluster) -> None:
-    """Label given by hand: the plugin is Ready there, the labeller everywhere, and nothing new lies in /dev."""
-    cluster = cluster_without_npus
-    host = cluster.node(NODE)
-    before = host.shell("find /dev | sort")
-    cluster.kubectl("label", "node", NODE, f"{FAMILY}=warboy")
-    cluster.kubectl("apply", f"--filename={PLUGIN}")
-    cluster.wait("the plugin to be Ready", lambda: readiness(cluster, "furiosa-npu-plugin") == (1, 1))
-    cluster.kubectl("apply", f"--filename={LABELLER}")
-    cluster.wait("the labellers to be Ready", lambda: readiness(cluster, "furiosa-npu-labeller") == (3, 3))
-    assert host.shell("find /dev | sort") == before
+def everything_in_dev(cluster: Cluster) -> str:
+    return cluster.node(NODE).shell("find /dev | sort")
+
+
+def test_unchanged_manifests_are_ready_without_an_npu_and_leave_dev_alone(shipped: Shipped) -> None:
+    """The plugin is Ready on the labelled node, the labeller everywhere, and nothing new lies in /dev."""
+    assert everything_in_dev(shipped.cluster) == shipped.dev_before
+
+
+@pytest.mark.parametrize(
+    ("program", "how"),
+    [(privilege.PLUGIN, "EPERM"), (privilege.LABELLER, "EACCES")],
+    ids=["root by the device cgroup", "nobody by the mode"],
+)
+def test_the_hosts_own_dev_is_seen_and_neither_written_nor_opened(shipped: Shipped, program: str, how: str) -> None:
+    """Read-only as a mount; what can be opened there is what each container has anyway (null, zero, terminals)."""
+    tried = shipped.tried[program]
+    assert set(tried["writable"]) - privilege.OF_THE_RUNTIME[program] == privilege.WRITABLE[program]
+    assert "/dev" not in tried["writable"]
+    assert tried["refused"]["/dev"]["EROFS"] > 0
+    refused = {path: answer for path, answer in tried["devices"].items() if answer in ("EPERM", "EACCES")}
+    assert refused == {"/dev/kmsg": how}

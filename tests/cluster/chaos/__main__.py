@@ -1,0 +1,48 @@
+"""Chaos by hand: `python -m tests.cluster.chaos --seed 7 --faults 1000`.
+
+A cluster of its own, faults while pods come and go, and a verdict on each promise: exit status 0 where all were kept.
+"""
+
+import argparse
+import random
+import sys
+from pathlib import Path
+
+from tests.cluster.chaos.history import from_lines
+from tests.cluster.chaos.judge import judge
+from tests.cluster.chaos.report import Outcome, report
+from tests.cluster.chaos.run import BOUNDS, run_chaos
+from tests.cluster.chaos.site import RESOURCES, ChaosCluster
+
+
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(prog="python -m tests.cluster.chaos", description=__doc__)
+    parser.add_argument("--seed", type=int, help="the same seed, the same faults and pods (default: by chance)")
+    parser.add_argument("--faults", type=int, default=60, help="how many (default: 60)")
+    parser.add_argument("--keep", action="store_true", help="leave the cluster; python -m tests.cluster down ends it")
+    parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the history of an earlier run again")
+    options = parser.parse_args(arguments)
+    outcome = _judge_again(options.judge) if options.judge is not None else _run(options)
+    print(report(outcome, BOUNDS))
+    return 0 if outcome.kept else 1
+
+
+def _run(options: argparse.Namespace) -> Outcome:
+    seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
+    chaos = ChaosCluster(outlives_us=options.keep)
+    try:
+        return run_chaos(chaos, seed, options.faults, chaos.cluster.run.logs / "chaos.jsonl")
+    finally:
+        if not options.keep:
+            chaos.close()
+
+
+def _judge_again(file: Path) -> Outcome:
+    with file.open() as lines:
+        history = tuple(from_lines(lines))
+    tallies = judge(history, RESOURCES, BOUNDS)
+    return Outcome(-1, history[0].at, history, tallies, (), (), 0, 0.0)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,69 @@
+"""How it ends: what has to be so once all faults are healed, and what the agents became meanwhile. Pure."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from tests.cluster.chaos.history import Deed
+from tests.cluster.chaos.processes import Memory
+from tests.cluster.chaos.tally import Tally, Violation
+
+WELL_AGAIN = "after the last fault all is offered and the agents are Ready, none touched or restarted but those killed"
+BOUNDED = "the agents' anonymous memory grew by at most 2 MiB"
+GROWTH_KIB = 2048
+
+
+class Agent(NamedTuple):
+    """A pod of an agent."""
+
+    node: str
+    program: str
+    uid: str
+    restarts: int
+    ready: bool
+    memory: Memory | None
+    """of its process; None: it does not run"""
+    last_end: str = ""
+    """how its container ended last, if it did: exit code and reason"""
+
+
+def judge_end(
+    before: Sequence[Agent], after: Sequence[Agent], kills: Mapping[tuple[str, str], int], not_offered: str, at: float
+) -> tuple[Tally, Tally]:
+    """`kills`: how many times an agent of (node, program) was killed; `not_offered`: what is missing at the end."""
+    violations = [Violation(at, "", "", not_offered)] if not_offered else []
+    memory: list[Violation] = []
+    by_place = {(agent.node, agent.program): agent for agent in after}
+    for agent in before:
+        place = (agent.node, agent.program)
+        now = by_place.get(place)
+        wrong = _wrong(agent, now, kills.get(place, 0))
+        if wrong:
+            violations.append(Violation(at, agent.node, "", f"{agent.program}: {wrong}"))
+        if now is not None and now.memory is not None and agent.memory is not None:
+            grown = now.memory.anonymous_kib - agent.memory.anonymous_kib
+            if grown > GROWTH_KIB:
+                memory.append(Violation(at, agent.node, "", f"{agent.program}: RssAnon grew by {grown} KiB"))
+    return (
+        Tally(WELL_AGAIN, 1 + len(before), tuple(violations)),
+        Tally(BOUNDED, len(before), tuple(memory)),
+    )
+
+
+def _wrong(before: Agent, now: Agent | None, kills: int) -> str:
+    if now is None:
+        return "its pod is not there"
+    if now.uid != before.uid:
+        return f"its pod was {before.uid} and is {now.uid}"
+    if now.restarts - before.restarts > kills:
+        restarts = now.restarts - before.restarts
+        return f"restarted {restarts} times and was killed {kills} times; ended last: {now.last_end}"
+    return "" if now.ready else "not Ready"
+
+
+def agent_kills(deeds: Sequence[Deed], program: str) -> dict[tuple[str, str], int]:
+    """How many processes of the program were killed, by (node, program)."""
+    kills: dict[tuple[str, str], int] = {}
+    for deed in deeds:
+        if deed.kind.startswith("agent-killed") and not deed.heals and deed.detail.startswith("pid "):
+            kills[deed.node, program] = kills.get((deed.node, program), 0) + 1
+    return kills

@@ -1,0 +1,106 @@
+"""The place of chaos: a cluster of its own, two NPU nodes, small disks under their kubelets, the shipped product."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from tests.cluster.chaos import overlay
+from tests.cluster.chaos.api import Api
+from tests.cluster.chaos.plan import Site
+from tests.cluster.cluster import Cluster, stage
+from tests.cluster.commands import run
+from tests.cluster.node import Node
+from tests.cluster.pods import ALPHA, PLAIN
+from tests.cluster.product import OVERLAY, load_image
+from tests.cluster.simulation import Simulation
+
+NODES = ("warboy-node01", "warboy-node02")
+CARDS = ("npu0", "npu1", "npu2", "npu3")
+SITE = Site(NODES, CARDS)
+RESOURCES = (ALPHA, PLAIN)
+AGENTS = (overlay.PLUGIN, "furiosa-npu-labeller")
+KUBELET_FOLDER = "/var/lib/kubelet"
+_KUBELET_DISK = "32m"
+_SCENARIO = Path(__file__).with_name("warboys.yaml")
+_SHIM = Path(__file__).with_name("inotify_shim.c")
+_FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime", overlay.FAKETIME)
+
+
+class ChaosCluster:
+    """Up and all NPUs offered when it is made; ended by `close`."""
+
+    def __init__(self, *, outlives_us: bool = False) -> None:
+        self.cluster = Cluster(NODES, outlives_us=outlives_us)
+        try:
+            self._start()
+        except BaseException:
+            self.cluster.close()
+            raise
+
+    def _start(self) -> None:
+        cluster = self.cluster
+        self.nodes = {node.name: node for node in cluster.nodes}
+        self.api = Api(cluster)
+        load_image(cluster)
+        with stage("small disks under the kubelets"):
+            for node in cluster.nodes:
+                _lay_small_disk(node)
+        with stage("what is preloaded into the agents"):
+            shim = cluster.run.folder / overlay.SHIM
+            run(["gcc", "-shared", "-fPIC", "-O1", "-Wall", "-Werror", "-o", str(shim), str(_SHIM)])
+            for node in cluster.nodes:
+                folder = node.path(overlay.FOLDER)
+                folder.mkdir()
+                shutil.copy(shim, folder)
+                shutil.copy(_FAKETIME, folder)
+                (folder / overlay.CLOCK).write_text("+0\n")
+        self.simulations = {node.name: Simulation(node, _SCENARIO, cluster.run.logs) for node in cluster.nodes}
+        with stage("their sysfs mounted"):
+            for name, simulation in self.simulations.items():
+                simulation.mount(overlay.MOUNTED, cluster.run.logs)
+                cluster.wait(f"the mount on {name}", self.nodes[name].path(f"{overlay.MOUNTED}/class").exists)
+        with stage("manifests applied, all NPUs allocatable"):
+            documents = yaml.safe_load_all(cluster.kubectl("kustomize", str(OVERLAY)))
+            changed = yaml.safe_dump_all(overlay.with_chaos(list(documents)))
+            cluster.kubectl("apply", "--filename=-", stdin=changed)
+            cluster.wait("all NPUs to be allocatable", self.all_offered, 120)
+            cluster.wait("the agents to be Ready", self.agents_ready, 60)
+
+    def group(self, node: str) -> str:
+        """The cgroup of a node's pods."""
+        return f"{self.cluster.run.cgroup}/{node}"
+
+    def chaos_folder(self, node: str) -> Path:
+        """Where the machine sees the folder that is `/chaos` in the agents."""
+        return self.nodes[node].path(overlay.FOLDER)
+
+    def all_offered(self) -> bool:
+        """Each node says that all its cards are allocatable under both names."""
+        nodes = self.api.request("GET", "/api/v1/nodes")["items"]
+        found = [node["status"]["allocatable"].get(resource) for node in nodes for resource in RESOURCES]
+        return found == [str(len(CARDS))] * len(NODES) * len(RESOURCES)
+
+    def agent_pods(self) -> list[dict[str, Any]]:
+        pods = self.api.request("GET", "/api/v1/namespaces/kube-system/pods")["items"]
+        return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["name"] in AGENTS]
+
+    def agents_ready(self) -> bool:
+        pods = self.agent_pods()
+        return len(pods) == len(NODES) * len(AGENTS) and all(map(is_ready, pods))
+
+    def close(self) -> None:
+        self.cluster.close()
+
+
+def is_ready(pod: dict[str, Any]) -> bool:
+    conditions = pod["status"].get("conditions", ())
+    return any(one["type"] == "Ready" and one["status"] == "True" for one in conditions)
+
+
+def _lay_small_disk(node: Node) -> None:
+    """A file system of its own, before any pod is there; it can be filled without filling the machine's."""
+    node.kubelet.stop()
+    node.run(["mount", "-t", "tmpfs", "-o", f"mode=755,size={_KUBELET_DISK}", "kubelet", KUBELET_FOLDER])
+    node.kubelet.start()

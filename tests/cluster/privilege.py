@@ -1,0 +1,102 @@
+"""What the agents' containers may do, as docs/security.md has it: tables that tries from inside are held against."""
+
+import json
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests.cluster.cluster import Cluster
+
+PLUGIN, LABELLER = "furiosa-npu-plugin", "furiosa-npu-labeller"
+USERS = {PLUGIN: "0", LABELLER: "65534"}
+
+WRITABLE = {PLUGIN: {"/var/lib/kubelet/device-plugins", "/var/lib/furiosa-npu"}, LABELLER: set[str]()}
+"""the mounts that the manifests name for writing"""
+OF_THE_RUNTIME = {
+    PLUGIN: {"/termination-log", "/etc/hosts", "/dev", "/dev/shm", "/dev/mqueue"},
+    LABELLER: {"/termination-log", "/dev/shm", "/dev/mqueue"},
+}
+"""what containerd makes for each container, that container's alone; /dev where the host's does not stand over it"""
+
+RIGHTS: dict[str, set[tuple[str, str]] | None] = {
+    PLUGIN: None,
+    LABELLER: {("get", "nodes"), ("patch", "nodes")},
+}
+"""(verb, resource) at the API server; None: no token at all"""
+
+_MERGE = "application/merge-patch+json"
+_JSON = "application/json"
+_POD = "/api/v1/namespaces/kube-system/pods"
+_EVENTS = "/api/v1/namespaces/default/events"
+_RBAC = "/apis/rbac.authorization.k8s.io/v1"
+
+
+class Request(NamedTuple):
+    """One request and what it takes. Nothing of it is carried out: a dry run, or of something that is not there."""
+
+    verb: str
+    resource: str
+    method: str
+    path: str
+    content_type: str = ""
+
+
+def requests(node: str) -> tuple[Request, ...]:
+    """`node`: the agent's own."""
+    of_node = f"/api/v1/nodes/{node}"
+    return (
+        Request("get", "nodes", "GET", of_node),
+        Request("list", "nodes", "GET", "/api/v1/nodes"),
+        Request("watch", "nodes", "GET", "/api/v1/nodes?watch=1&timeoutSeconds=1"),
+        Request("patch", "nodes", "PATCH", f"{of_node}?dryRun=All", _MERGE),
+        Request("patch", "nodes/status", "PATCH", f"{of_node}/status?dryRun=All", _MERGE),
+        Request("update", "nodes", "PUT", f"{of_node}?dryRun=All", _JSON),
+        Request("create", "nodes", "POST", "/api/v1/nodes?dryRun=All", _JSON),
+        Request("delete", "nodes", "DELETE", f"{of_node}?dryRun=All"),
+        Request("get", "nodes/proxy", "GET", f"{of_node}/proxy/pods"),
+        Request("get", "pods", "GET", f"{_POD}/none"),
+        Request("list", "pods", "GET", _POD),
+        Request("list", "pods", "GET", "/api/v1/pods"),
+        Request("create", "pods", "POST", f"{_POD}?dryRun=All", _JSON),
+        Request("patch", "pods", "PATCH", f"{_POD}/none?dryRun=All", _MERGE),
+        Request("patch", "pods/status", "PATCH", f"{_POD}/none/status?dryRun=All", _MERGE),
+        Request("delete", "pods", "DELETE", f"{_POD}/none?dryRun=All"),
+        Request("create", "pods/exec", "POST", f"{_POD}/none/exec?command=true"),
+        Request("create", "pods/eviction", "POST", f"{_POD}/none/eviction?dryRun=All", _JSON),
+        Request("get", "pods/log", "GET", f"{_POD}/none/log"),
+        Request("list", "events", "GET", _EVENTS),
+        Request("create", "events", "POST", f"{_EVENTS}?dryRun=All", _JSON),
+        Request("patch", "events", "PATCH", f"{_EVENTS}/none?dryRun=All", _MERGE),
+        Request("delete", "events", "DELETE", f"{_EVENTS}/none?dryRun=All"),
+        Request("list", "secrets", "GET", "/api/v1/secrets"),
+        Request("get", "secrets", "GET", "/api/v1/namespaces/kube-system/secrets/none"),
+        Request("list", "configmaps", "GET", "/api/v1/namespaces/kube-system/configmaps"),
+        Request("create", "serviceaccounts/token", "POST", f"{_POD[:-4]}serviceaccounts/default/token", _JSON),
+        Request("list", "namespaces", "GET", "/api/v1/namespaces"),
+        Request("patch", "daemonsets", "PATCH", f"/apis/apps/v1{_POD[7:-4]}daemonsets/none?dryRun=All", _MERGE),
+        Request("list", "daemonsets", "GET", "/apis/apps/v1/daemonsets"),
+        Request("list", "clusterroles", "GET", f"{_RBAC}/clusterroles"),
+        Request("create", "clusterrolebindings", "POST", f"{_RBAC}/clusterrolebindings?dryRun=All", _JSON),
+        Request("create", "tokenreviews", "POST", "/apis/authentication.k8s.io/v1/tokenreviews", _JSON),
+        Request("list", "leases", "GET", "/apis/coordination.k8s.io/v1/leases"),
+        Request("get", "the server's metrics", "GET", "/metrics"),
+        Request("get", "the server's logs", "GET", "/logs/"),
+    )
+
+
+def try_inside(cluster: Cluster, program: str, node: str, devfs_root: str) -> dict[str, Any]:
+    """What `tries_inside.py` found in the container of an agent on a node."""
+    items = cluster.get("pods", "--namespace=kube-system", f"--selector=app.kubernetes.io/name={program}")["items"]
+    (pod,) = (item["metadata"]["name"] for item in items if item["spec"]["nodeName"] == node)
+    asked = json.dumps([[request.method, request.path, request.content_type] for request in requests(node)])
+    words = ["/usr/bin/python3.11", "-I", "-", asked, devfs_root]
+    script = Path(__file__).with_name("tries_inside.py").read_text()
+    said = cluster.kubectl("exec", "--stdin", "--namespace=kube-system", pod, "--", *words, stdin=script)
+    found: dict[str, Any] = json.loads(said)
+    return found
+
+
+def granted(statuses: list[int] | None, node: str) -> set[tuple[str, str]] | None:
+    """(verb, resource) of the requests that were not refused: 403 is the answer to who has no right."""
+    if statuses is None:
+        return None
+    return {(one.verb, one.resource) for one, status in zip(requests(node), statuses, strict=True) if status != 403}
