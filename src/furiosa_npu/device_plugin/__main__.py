@@ -1,4 +1,4 @@
-"""`furiosa-npu-plugin`: the entry point. asyncio and grpclib do without `ssl`: 4 MiB of every node's memory."""
+"""`furiosa-npu-plugin`: the entry point."""
 
 import os
 import sys
@@ -7,11 +7,13 @@ import sys
 def main() -> None:
     """Exit codes: 0 after SIGTERM, 1 for a failure at work, 2 for wrong use."""
     from furiosa_npu.agent.settings import load
+    from furiosa_npu.device_plugin.late_imports import put_late_modules
     from furiosa_npu.device_plugin.settings import PROGRAM, Settings
 
     invocation = load(PROGRAM, Settings, tuple(sys.argv[1:]), os.environ)
-    sys.modules["ssl"] = None  # type: ignore[assignment]  # import then fails, as on a Python built without it
+    put_late_modules()
     import asyncio
+    import signal
 
     from furiosa_npu.agent.log import Log
     from furiosa_npu.agent.log_bridge import bridge_logging
@@ -19,6 +21,9 @@ def main() -> None:
 
     log = Log(invocation.settings.log_format, invocation.settings.log_level)
     bridge_logging(log, "warning")
+    # asyncio.run would put a handler of its own in the default's place, and signal then describes that to us in words
+    # that need `inspect`, when the agent sets its own.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         asyncio.run(App(invocation, log).run())
     except OSError as error:
