@@ -56,6 +56,14 @@ STAGES = (
         needs_root=True,
         packages=("busybox-static", "gcc", "libc6-dev", "libexpat1-dev", "libpython3.11-dev", "zlib1g-dev"),
     ),
+    Stage(
+        "fuse",
+        "system calls on simulated NPUs fail and hang, through FUSE (root)",
+        600,
+        tests="tests/fuse",
+        needs_root=True,
+        packages=("fuse3",),
+    ),
     Stage("vendor", "the vendor's furiosa-smi reads simulated NPUs (root)", 600, tests="tests/vendor", needs_root=True),
     Stage(
         "cluster",

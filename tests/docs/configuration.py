@@ -4,10 +4,10 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 
-from furiosa_npu.agent.metrics import Metric
+from furiosa_npu.agent.metrics import Histogram, Page
 from furiosa_npu.agent.options import Option, Value
 from furiosa_npu.agent.settings import Program
-from furiosa_npu.device_plugin import pages as plugin_pages
+from furiosa_npu.device_plugin import plugin_metrics
 from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
 from furiosa_npu.node_labeller import pages as labeller_pages
 from furiosa_npu.node_labeller.settings import PROGRAM as LABELLER
@@ -32,7 +32,7 @@ def metric_tables() -> dict[str, Table]:
     """Rows by the line that introduces them."""
     condition = labeller_pages.Condition(None, None, 0, 60, None, None, Counter())
     return {
-        "`/metrics` of the plugin:": _metrics(plugin_pages.metrics({}, {}, {}, {})),
+        "`/metrics` of the plugin:": _metrics(plugin_metrics.page({}, {}, plugin_metrics.Counts(()), {}, None, 0)),
         "`/metrics` of the labeller:": _parsed_metrics(labeller_pages.metrics(condition)),
     }
 
@@ -54,6 +54,8 @@ def _options(options: Iterable[Option]) -> Table:
 def _shown(option: Option) -> str:
     if option.name == "listen-address":
         return ", ".join(f"{program.name.rpartition('-')[2]} `{_default(program)}`" for program in (PLUGIN, LABELLER))
+    if isinstance(option.default, bool):
+        return "`on`" if option.default else "`off`"
     return "" if option.default in (None, ()) else f"`{option.default}`"
 
 
@@ -61,8 +63,9 @@ def _default(program: Program) -> Value:
     return next(option.default for option in program.options if option.name == "listen-address")
 
 
-def _metrics(metrics: Iterable[Metric]) -> Table:
-    return [[f"`{metric.name}`", metric.kind, metric.help] for metric in metrics]
+def _metrics(page: Page) -> Table:
+    kinds = ["histogram" if isinstance(metric, Histogram) else metric.kind for metric in page]
+    return [[f"`{metric.name}`", kind, metric.help] for metric, kind in zip(page, kinds, strict=True)]
 
 
 def _parsed_metrics(text: str) -> Table:

@@ -83,4 +83,6 @@ def test_the_option_table_is_complete_and_tells_the_defaults() -> None:
 
 
 def _shown(default: Value) -> str:
+    if isinstance(default, bool):
+        return "on" if default else "off"
     return "" if default in (None, ()) else str(default)

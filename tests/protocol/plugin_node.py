@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import socket
 from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 
@@ -10,7 +11,7 @@ from furiosa_npu.demo.plugin_client import PluginClient, PluginError
 from furiosa_npu.demo.pods import Container, Pod
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
-from furiosa_npu.linux.inotify import IN_CREATE, Inotify
+from furiosa_npu.linux.inotify import IN_CREATE, IN_MOVED_TO, Inotify
 from furiosa_npu.simulator import Card, parse_scenario
 
 ALPHA, PLAIN = "alpha.furiosa.ai/npu", "furiosa.ai/npu"
@@ -104,10 +105,10 @@ def sockets(node: Node) -> list[str]:
     )
 
 
-async def until_sockets(node: Node, count: int) -> None:
-    """The plugin serves so many sockets; for tests in which there is no kubelet to be told."""
+async def until_folder(folder: str, condition: Callable[[], bool]) -> None:
+    """Looks at each event of the folder; for what no kubelet is told of."""
     loop, events, seen = asyncio.get_running_loop(), Inotify(), asyncio.Event()
-    events.add_watch(node.device_plugins_dir, IN_CREATE)
+    events.add_watch(folder, IN_CREATE | IN_MOVED_TO)
 
     def readable() -> None:
         events.read()
@@ -116,12 +117,33 @@ async def until_sockets(node: Node, count: int) -> None:
     loop.add_reader(events.fileno(), readable)
     try:
         async with asyncio.timeout(SECONDS):
-            while len(sockets(node)) != count:
+            while not condition():
                 await seen.wait()
                 seen.clear()
     finally:
         loop.remove_reader(events.fileno())
         events.close()
+
+
+async def until_sockets(node: Node, count: int) -> None:
+    """The plugin serves so many sockets."""
+    await until_folder(node.device_plugins_dir, lambda: len(sockets(node)) == count)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port: int = server.getsockname()[1]
+        return port
+
+
+async def get(port: int, page: str) -> tuple[int, str]:
+    """Status and body of a page that the plugin serves."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", port)
+    writer.write(f"GET {page} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode())
+    async with asyncio.timeout(SECONDS):
+        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
+    writer.close()
+    return int(head.split()[1]), body.decode()
 
 
 def said(node: Node, words: str) -> list[str]:

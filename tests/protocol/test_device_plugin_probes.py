@@ -2,62 +2,45 @@
 
 import asyncio
 import json
-import socket
 import sys
 
 import pytest
 
 from furiosa_npu import __version__
 from furiosa_npu.demo.node import Node
-from tests.protocol.plugin_node import ALPHA, RESOURCES, SECONDS, card_id, cards, until
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-async def _get(port: int, page: str) -> tuple[int, str]:
-    """Status and body."""
-    reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    writer.write(f"GET {page} HTTP/1.1\r\nHost: node\r\nConnection: close\r\n\r\n".encode())
-    async with asyncio.timeout(SECONDS):
-        head, _, body = (await reader.read()).partition(b"\r\n\r\n")
-    writer.close()
-    return int(head.split()[1]), body.decode()
+from tests.protocol.plugin_node import ALPHA, RESOURCES, SECONDS, card_id, cards, free_port, get, until
 
 
 async def test_readiness_tells_the_truth(folder: str) -> None:
     """Refused by the kubelet: alive and not ready, with the kubelet's words; taken: ready."""
-    port = _free_port()
+    port = free_port()
     async with Node(folder, cards("warboy")) as node:
         node.kubelet.refuses = "no room"
         await node.start_plugin(listen_address=f"127.0.0.1:{port}")
         await until(node, lambda: len(node.kubelet.journal.of("Register")) >= len(RESOURCES), "it tries to register")
-        status, body = await _get(port, "/readyz")
+        status, body = await get(port, "/readyz")
         assert (status, [resource in body and "no room" in body for resource in RESOURCES]) == (503, [True, True])
-        assert (await _get(port, "/livez"))[0] == 200
+        assert (await get(port, "/livez"))[0] == 200
         node.kubelet.refuses = None
         for resource in RESOURCES:
             await node.until_allocatable(resource, 1, SECONDS)
-        assert await _get(port, "/readyz") == (200, "ok\n")
+        assert await get(port, "/readyz") == (200, "ok\n")
 
 
 async def test_the_metrics_name_each_card_its_state_and_reason(folder: str) -> None:
     """A failed card is found without reading logs."""
-    port = _free_port()
+    port = free_port()
     async with Node(folder, cards("warboy", "warboy")) as node:
         node.simulation.fail("npu1")
         await node.start_plugin(listen_address=f"127.0.0.1:{port}")
         await node.until_allocatable(ALPHA, 1, SECONDS)
-        _, page = await _get(port, "/metrics")
+        _, page = await get(port, "/metrics")
         states = [line for line in page.splitlines() if line.startswith("furiosa_npu_state{")]
         assert len(states) == 2
         (failed,) = (line for line in states if card_id(1) in line)
         assert 'name="npu1"' in failed
         assert 'state="failed"' in failed
-        assert "not alive" in failed
+        assert 'reason="not-alive"' in failed
 
 
 async def _command(*words: str) -> tuple[int | None, str, str]:

@@ -18,10 +18,7 @@ def warboy(index: int = 0, *, uuid: str | None = None, numa_node: int | None = 0
     ]
     files += [DeviceFile(f"npu{index}ch{n}", "channel", None, None, (510, 10 + n)) for n in range(4)]
     files.append(DeviceFile(f"npu{index}_mgmt", "management", None, None, (509, index)))
-    return _reading("warboy", index, uuid or f"WARBOY-{index}", tuple(files))._replace(
-        numa_node=numa_node,
-        perf_regs=tuple(PerfRegs(f"npu{index}pe{pe}", pe, pe, False, None, None, None) for pe in (0, 1)),
-    )
+    return _reading("warboy", index, uuid or f"WARBOY-{index}", tuple(files))._replace(numa_node=numa_node)
 
 
 def renegade(index: int = 0, *, uuid: str | None = None) -> Reading:
@@ -60,6 +57,7 @@ def _reading(family: Family, index: int, uuid: str, files: tuple[DeviceFile, ...
 
 
 def perf_regs(card: Reading, cycles: int | None) -> Reading:
-    """The Warboy with the cycle counters of its first PE open at `cycles`, or closed."""
-    first, *others = card.perf_regs
-    return card._replace(perf_regs=(first._replace(cycles=cycles, mode_allows_reading=cycles is not None), *others))
+    """The Warboy with the cycle counter of its first PE open at `cycles`, or closed."""
+    if cycles is None:
+        return card._replace(perf_regs=())
+    return card._replace(perf_regs=(PerfRegs(f"{card.name}pe0", 0, 0, True, cycles, None, None),))

@@ -1,6 +1,6 @@
 """One pool under two names: lists, refusals, preferences, and the cards that come and go."""
 
-from furiosa_npu.allocation.census import Rules, census, look_again
+from furiosa_npu.allocation.census import Rules, Seen, census, look_again
 from furiosa_npu.allocation.ledger import Ledger, hand_out
 from furiosa_npu.allocation.pool import Offer, Pool, offers, preferred, refusal
 from furiosa_npu.hardware.reading import Problem, Reading
@@ -8,11 +8,11 @@ from tests.unit.readings import renegade, warboy
 
 A, F = "alpha.furiosa.ai/npu", "furiosa.ai/npu"
 EMPTY = Ledger()
-RULES = Rules(family=None, disable=(), unknown_occupancy="offer", pe_form="fused")
+RULES = Rules(family=None, disable=(), pe_form="fused")
 
 
 def _pool(*cards: Reading, ledger: Ledger = EMPTY, before: Pool | None = None, rules: Rules = RULES) -> Pool:
-    return census(before or {}, cards, ledger, rules, 1.0)
+    return census(before or {}, Seen(cards), ledger, rules, 1.0)
 
 
 def _held(resource: str, *units: str) -> Ledger:
@@ -139,5 +139,5 @@ def test_two_cards_that_claim_one_uuid_are_both_listed() -> None:
 def test_the_last_look_sees_that_another_card_came_into_the_place() -> None:
     """Between the list and the hand-over the slot was refilled."""
     unit = _pool(warboy(0))["WARBOY-0"]
-    again = look_again(unit, warboy(0, uuid="NEW"), RULES, "warboy", 2.0)
+    again = look_again(unit, other := warboy(0, uuid="NEW"), Seen((other,)), RULES, "warboy", 2.0)
     assert (again.verdict.state, again.verdict.reason) == ("gone", "another card (NEW) is in its place")

@@ -330,3 +330,15 @@ def test_whatever_files_hold_nothing_raises_and_no_card_is_lost(data: st.DataObj
 def _without_shared_doubts(card: Reading) -> Reading:
     """npu0 may by chance claim another's address: then both say so, which is right."""
     return card._replace(problems=tuple(problem for problem in card.problems if " on " not in f" {problem.found}"))
+
+
+def test_a_card_whose_pci_address_cannot_be_read_is_not_counted_twice(roots: Roots) -> None:
+    """The device on the bus that is left over is that card, until there are more of them than such cards."""
+    busname = _management(roots, "npu0") / "busname"
+    busname.chmod(0o644)
+    busname.write_text("?")
+    assert [card.pci_bdf for card in read_cards(roots)] == [None, "0000:6e:00.0", "0000:87:00.0"]
+    shutil.copytree(
+        Path(roots.sysfs, "bus/pci/devices/0000:6d:00.0"), Path(roots.sysfs, "bus/pci/devices/0000:6f:00.0")
+    )
+    assert [card.pci_bdf for card in read_cards(roots)][3:] == ["0000:6d:00.0", "0000:6f:00.0"]

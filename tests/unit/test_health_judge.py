@@ -5,23 +5,26 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furiosa_npu.hardware.reading import Problem, Reading
-from furiosa_npu.health.judge import Circumstances, judge
+from furiosa_npu.health.history import NEW, Standing
+from furiosa_npu.health.judge import Circumstances, Rules, judge
 from furiosa_npu.health.verdict import UnknownOccupancy, Verdict
 from tests.unit.readings import perf_regs, renegade, warboy
 
-FREE = Circumstances(held=False, disabled=None, unknown_occupancy="offer", required_files=())
+FREE = Circumstances()
 HELD = FREE._replace(held=True)
+RULES = Rules()
+GOOD = NEW._replace(standing=Standing(good_before=True))
 
 
 def _state(reading: Reading | None, circumstances: Circumstances = FREE) -> tuple[str, str]:
-    verdict = judge(None, reading, circumstances, 1.0)
+    verdict = judge(None, reading, circumstances, RULES, 1.0)
     return verdict.state, verdict.reason
 
 
 @pytest.mark.parametrize("card", [warboy(), renegade()])
 def test_a_good_unused_card_is_idle_at_once(card: Reading) -> None:
     """A card first seen good needs no second look."""
-    assert judge(None, card, FREE, 7.0) == Verdict("idle", "", 7.0)
+    assert judge(None, card, FREE, RULES, 7.0) == Verdict("idle", "", "", 7.0, (), GOOD)
 
 
 def test_a_card_that_does_not_live_has_failed() -> None:
@@ -73,7 +76,7 @@ def test_an_occupied_renegade_is_seen_by_its_driver() -> None:
 def test_a_driver_without_a_sign_of_use_is_said_as_such(policy: UnknownOccupancy, state: str) -> None:
     """The setting decides, and the reason says that occupancy is unknown."""
     card = renegade()._replace(pe_occupancy=None)
-    verdict = judge(None, card, FREE._replace(unknown_occupancy=policy), 1.0)
+    verdict = judge(None, card, FREE, RULES._replace(unknown_occupancy=policy), 1.0)
     assert (verdict.state, verdict.reason.split(":")[0]) == (state, "occupancy unknown")
 
 
@@ -82,7 +85,7 @@ def _states(*readings: tuple[float, Reading]) -> list[str]:
     verdict = None
     states: list[str] = []
     for now, reading in readings:
-        verdict = judge(verdict, reading, FREE, now)
+        verdict = judge(verdict, reading, FREE, RULES, now)
         states.append(verdict.state)
     return states
 
@@ -130,5 +133,5 @@ def test_since_is_the_time_of_the_last_change(times: list[float]) -> None:
     """A verdict that stays the same keeps its time."""
     verdict = None
     for now in times:
-        verdict = judge(verdict, warboy(), FREE, now)
-    assert verdict == Verdict("idle", "", times[0])
+        verdict = judge(verdict, warboy(), FREE, RULES, now)
+    assert verdict == Verdict("idle", "", "", times[0], (), GOOD)

@@ -2,7 +2,8 @@
 
 import pytest
 
-from furiosa_npu.simulator import ChangeError, UnknownNpuError, changes, parse_scenario
+from furiosa_npu.simulator import ChangeError, ScenarioError, UnknownNpuError, changes, parse_scenario
+from furiosa_npu.simulator.faults import Fault
 from furiosa_npu.simulator.state import CardState, Hold, State, find
 from furiosa_npu.simulator.state_file import StateFileError, from_json, to_json
 
@@ -77,11 +78,12 @@ def test_pes_without_a_device_file_are_refused(word: str) -> None:
 
 def test_a_removed_card_comes_back_unused_and_counting_from_zero() -> None:
     """Who held it lost it; its fault is still its own."""
-    state = changes.advance(changes.fail(changes.occupy(_state(), WARBOY), WARBOY), 3)
+    state = changes.fail(changes.fail(changes.occupy(_state(), WARBOY), WARBOY), WARBOY, "errors")
+    state = changes.recover(changes.advance(state, 3), WARBOY, "errors")
     gone = changes.remove(state, WARBOY)
     assert not gone.cards[0].present
     assert changes.remove(gone, WARBOY) == gone
-    assert changes.add(gone, WARBOY).cards[0] == CardState(MIXED[0], faults=("not-alive",))
+    assert changes.add(gone, WARBOY).cards[0] == CardState(MIXED[0], faults=(Fault("not-alive"),))
 
 
 @pytest.mark.parametrize("change", [changes.fail, changes.recover, changes.occupy, changes.release])
@@ -90,6 +92,58 @@ def test_a_removed_card_takes_no_commands(change: object) -> None:
     assert callable(change)
     with pytest.raises(ChangeError, match="was removed; add it first"):
         change(changes.remove(_state(), OTHER), OTHER)
+
+
+def test_a_card_gets_another_number_and_stays_itself() -> None:
+    """UUID, slot, heartbeat and faults are as they were; its name is another."""
+    state = changes.fail(changes.advance(_state(), 5), OTHER, "missing=alive")
+    now = changes.renumber(state, OTHER, 7)
+    assert now.cards[2] == state.cards[2]._replace(card=MIXED[2]._replace(index=7))
+    assert (now.cards[:2], find(now, "npu7").card.uuid) == (state.cards[:2], MIXED[2].uuid)
+    assert changes.renumber(now, OTHER, 7) == now
+
+
+@pytest.mark.parametrize(
+    ("index", "error", "message"),
+    [
+        (0, ChangeError, rf"npu0 \(warboy\): is another card, {MIXED[0].uuid}"),
+        (256, ScenarioError, "INDEX: found the integer 256, expected an integer from 0 to 255"),
+        (-1, ScenarioError, "INDEX: found the integer -1, expected an integer from 0 to 255"),
+    ],
+)
+def test_a_number_that_cannot_be_is_refused(index: int, error: type[Exception], message: str) -> None:
+    """Two cards of a family never share one; both families may have it."""
+    with pytest.raises(error, match=message):
+        changes.renumber(_state(), OTHER, index)
+    assert changes.renumber(_state(), RENEGADE, 1).cards[1].card.index == 1
+
+
+def test_a_card_in_use_keeps_its_number() -> None:
+    """The driver gives numbers when it is loaded, which it is not while somebody has it open."""
+    with pytest.raises(ChangeError, match="npu0: is in use, npu0pe0-1; release it first"):
+        changes.renumber(changes.occupy(_state(), WARBOY), WARBOY, 5)
+
+
+def test_another_card_in_the_slot_is_new_in_all_but_its_place() -> None:
+    """UUID and serial number are others, the same each time; nobody holds it, it has no fault and counts from 0."""
+    state = changes.fail(changes.advance(changes.occupy(_state(), WARBOY), 5), WARBOY, "errors")
+    now = changes.replace(state, WARBOY)
+    new = now.cards[0].card
+    assert now.cards == (CardState(MIXED[0]._replace(uuid=new.uuid, serial=new.serial)), *state.cards[1:])
+    assert (new.uuid != MIXED[0].uuid, new.uuid == new.uuid.upper(), new.serial != MIXED[0].serial) == (True,) * 3
+    assert changes.replace(state, WARBOY) == now
+    assert changes.replace(now, WARBOY).cards[0].card.uuid not in {card.uuid for card in (*MIXED, new)}
+    assert changes.replace(changes.remove(state, WARBOY), WARBOY) == now
+
+
+def test_the_new_cards_uuid_may_be_said() -> None:
+    """As long as it is a UUID that no card has."""
+    uuid = "A76AAD68-6855-40B1-9E86-D080852D1C84"
+    assert changes.replace(_state(), RENEGADE, uuid).cards[1].card.uuid == uuid
+    with pytest.raises(ScenarioError, match="UUID: found the text 'npu9', expected 8-4-4-4-12 hexadecimal digits"):
+        changes.replace(_state(), RENEGADE, "npu9")
+    with pytest.raises(ScenarioError, match="expected another one than that of a card which is there"):
+        changes.replace(_state(), RENEGADE, MIXED[2].uuid.lower())
 
 
 def test_a_driver_in_use_is_not_unloaded() -> None:
@@ -111,12 +165,13 @@ def test_without_a_driver_nothing_can_be_opened() -> None:
 
 def test_a_state_comes_back_from_its_file_as_it_was() -> None:
     """Commands and a live run share nothing but this file."""
-    state = changes.advance(changes.occupy(changes.fail(_state(), OTHER), RENEGADE, ["0-1"]), 7)
+    state = changes.fail(changes.fail(_state(), OTHER, "errors"), RENEGADE, "syscall=heartbeat:EIO")
+    state = changes.advance(changes.occupy(state, RENEGADE, ["0-1"]), 7)
     state = changes.unload_driver(changes.remove(state, WARBOY), ["warboy"])
     assert from_json(to_json(state, ("dev", "/elsewhere/sys")), "state.json") == (state, ("dev", "/elsewhere/sys"))
 
 
-@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 0}', '{"format": 1, "cards": [{"card": {}}]}'])
+@pytest.mark.parametrize("text", ["", "{}", "[]", '{"format": 0}', '{"format": 2, "cards": [{"card": {}}]}'])
 def test_a_state_file_of_another_make_is_an_error_that_names_it(text: str) -> None:
     """Never a guess at what it may mean."""
     with pytest.raises(StateFileError, match=r"^here/state\.json: found .*: remove the folder and create anew"):

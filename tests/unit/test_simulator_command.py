@@ -13,6 +13,7 @@ import pytest
 from furiosa_npu import __version__
 from furiosa_npu.simulator import Simulation, parse_scenario
 from furiosa_npu.simulator.__main__ import main
+from furiosa_npu.simulator.faults import KINDS
 
 SAMPLES = Path(__file__).parents[2] / "examples" / "scenarios"
 
@@ -58,6 +59,16 @@ def test_each_command_says_what_has_become_of_the_card(sim: str, capsys: pytest.
     for command, state in commands.items():
         assert main([command, sim, uuid]) == 0
         assert capsys.readouterr().out == f"npu0 renegade {uuid} 0000:02:00.0: {state}\n"
+    assert main(["fail", sim, uuid, "temperature=99"]) == 0
+    assert main(["fail", sim, uuid, "missing=dev"]) == 0
+    assert main(["recover", sim, uuid, "missing"]) == 0
+    assert [line.rpartition(": ")[2] for line in capsys.readouterr().out.splitlines()] == [
+        "fault temperature=99",
+        "fault missing=dev, fault temperature=99",
+        "fault temperature=99",
+    ]
+    assert main(["recover", sim, uuid]) == 0
+    capsys.readouterr()
     assert main(["occupy", sim, uuid, "0-1", "7"]) == 0
     assert main(["release", sim, uuid, "7"]) == 0
     assert capsys.readouterr().out.splitlines()[1].endswith(": in use pe0-1")
@@ -72,6 +83,29 @@ def test_the_driver_can_be_unloaded_and_loaded(sim: str, capsys: pytest.CaptureF
     assert not os.path.exists(f"{sim}/dev/rngd")
     assert main(["driver", sim, "load"]) == 0
     assert os.path.exists(f"{sim}/dev/rngd/npu0pe0")
+
+
+def test_a_card_with_another_number_or_another_card_is_shown_as_it_is_now(
+    sim: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """By whatever it was called before."""
+    old = Simulation.open(sim).state().cards[1].card.uuid
+    new = "a76aad68-6855-40b1-9e86-d080852d1c84"
+    capsys.readouterr()
+    assert main(["renumber", sim, old, "5"]) == 0
+    assert main(["replace", sim, old, "--uuid", new]) == 0
+    assert capsys.readouterr().out.splitlines() == [
+        f"npu5 renegade {old} 0000:02:00.0: idle",
+        f"npu5 renegade {new} 0000:02:00.0: idle",
+    ]
+
+
+def test_help_lists_every_fault_in_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    """Of the whole command, of fail and of recover."""
+    for words in (["--help"], ["fail", "--help"], ["recover", "--help"]):
+        assert _exit_code(*words) == 0
+        lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+        assert [f"{kind.usage} {kind.what}" for kind in KINDS if f"{kind.usage} {kind.what}" not in lines] == []
 
 
 def test_new_cards_are_added_from_a_scenario(sim: str, scenario: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -101,7 +135,10 @@ def test_roots_are_taken_before_and_after_the_subcommand(tmp_path: Path, scenari
         (["fail", "SIM", "npu0"], 2, "NPU: found 'npu0', which 2 cards are called"),
         (["fail", "SIM", "npu9"], 2, "NPU: found 'npu9', expected the UUID"),
         (["occupy", "SIM", "0000:01:00.0", "5"], 2, "PE: found '5', expected one of pe0, pe1, pe0-1 (warboy)"),
-        (["fail", "SIM", "0000:01:00.0", "lost"], 2, "invalid choice: 'lost'"),
+        (["fail", "SIM", "0000:01:00.0", "lost"], 2, "FAULT: found 'lost', expected one of not-alive, errors, heartb"),
+        (["fail", "SIM", "0000:01:00.0", "throttling"], 1, "npu0: Warboy's driver shows no throttling"),
+        (["renumber", "SIM", "0000:01:00.0", "256"], 2, "INDEX: found the integer 256, expected an integer from 0"),
+        (["replace", "SIM", "0000:01:00.0", "--uuid", "x"], 2, "UUID: found the text 'x', expected 8-4-4-4-12"),
         (["fail", "SIM"], 2, "the following arguments are required: NPU"),
         (["add", "SIM"], 2, "one of the arguments NPU --scenario is required"),
         ([], 2, "the following arguments are required: COMMAND"),
@@ -131,7 +168,19 @@ def test_help_and_version_are_told(capsys: pytest.CaptureFixture[str]) -> None:
     """Everywhere, with exit code 0."""
     assert _exit_code("--version") == 0
     assert capsys.readouterr().out == f"furiosa-npu-simulator {__version__}\n"
-    for command in ("create", "run", "fail", "recover", "remove", "add", "occupy", "release", "driver"):
+    for command in (
+        "create",
+        "run",
+        "fail",
+        "recover",
+        "remove",
+        "add",
+        "renumber",
+        "replace",
+        "occupy",
+        "release",
+        "driver",
+    ):
         assert _exit_code(command, "--version") == 0
         assert capsys.readouterr().out == f"furiosa-npu-simulator {__version__}\n"
         assert _exit_code(command, "--help") == 0

@@ -12,7 +12,16 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 
-from furiosa_npu.simulator import ChangeError, NoSimulationError, Simulation, WrongRootError, live, parse_scenario
+from furiosa_npu.simulator import (
+    ChangeError,
+    FaultError,
+    NoSimulationError,
+    Simulation,
+    WrongRootError,
+    live,
+    parse_scenario,
+)
+from furiosa_npu.simulator.faults import KINDS
 from furiosa_npu.simulator.nodes import Device, Folder, Link, Text, Tree
 from furiosa_npu.simulator.tree import render
 from furiosa_npu.simulator.writer import make_devices
@@ -64,6 +73,16 @@ def _wanted(tree: Tree) -> dict[str, tuple[object, ...]]:
     return wanted
 
 
+NPUS = st.sampled_from([card.pci_bdf for card in MIXED])
+_FILE = st.sampled_from(["heartbeat", "atr_error", "device_uuid", "performance_mode", "npu_governor", "dev"])
+FAULTS = st.sampled_from([kind.name for kind in KINDS if kind.default is not None or not kind.value]) | st.builds(
+    "{}={}{}".format,
+    st.sampled_from([kind.name for kind in KINDS if "FILE" in kind.value]),
+    _FILE,
+    st.sampled_from(["", ":EIO"]),
+)
+
+
 class AnyCommands(RuleBasedStateMachine):
     """Whatever commands come in whatever order, the disk shows what the state says and not a file more."""
 
@@ -75,14 +94,23 @@ class AnyCommands(RuleBasedStateMachine):
     def teardown(self) -> None:
         self.folder.cleanup()
 
-    @rule(
-        npu=st.sampled_from([WARBOY, RENEGADE]),
-        command=st.sampled_from(["fail", "recover", "remove", "add", "occupy", "release"]),
-    )
+    @rule(npu=NPUS, command=st.sampled_from(["remove", "add", "occupy", "release", "recover", "replace"]))
     def card(self, npu: str, command: str) -> None:
         self._try(lambda: getattr(self.simulation, command)(npu))
 
-    @rule(pe=st.sampled_from(["0", "1", "0-1"]), npu=st.sampled_from([WARBOY, RENEGADE]))
+    @rule(npu=NPUS, fault=FAULTS)
+    def fail(self, npu: str, fault: str) -> None:
+        self._try(lambda: self.simulation.fail(npu, fault))
+
+    @rule(npu=NPUS, fault=FAULTS)
+    def recover_from(self, npu: str, fault: str) -> None:
+        self._try(lambda: self.simulation.recover(npu, fault))
+
+    @rule(npu=NPUS, index=st.integers(0, 3))
+    def renumber(self, npu: str, index: int) -> None:
+        self._try(lambda: self.simulation.renumber(npu, index))
+
+    @rule(pe=st.sampled_from(["0", "1", "0-1"]), npu=NPUS)
     def occupy_one(self, npu: str, pe: str) -> None:
         self._try(lambda: self.simulation.occupy(npu, [pe]))
 
@@ -103,7 +131,7 @@ class AnyCommands(RuleBasedStateMachine):
     def _try(command: Callable[[], object]) -> None:
         try:
             command()
-        except ChangeError as error:
+        except (ChangeError, FaultError) as error:
             assert str(error)  # noqa: PT017  (a refusal changes nothing, which the invariant sees)
 
     @invariant()
@@ -111,7 +139,7 @@ class AnyCommands(RuleBasedStateMachine):
         assert _seen(self.simulation) == _wanted(render(self.simulation.state()))
 
 
-AnyCommands.TestCase.settings = settings(max_examples=15, stateful_step_count=12, deadline=None)
+AnyCommands.TestCase.settings = settings(max_examples=25, stateful_step_count=16, deadline=None)
 TestAnyCommands = AnyCommands.TestCase
 
 

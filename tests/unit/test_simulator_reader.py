@@ -22,6 +22,8 @@ BOTH = "cards: [{family: warboy}, {family: renegade}]"
 def _cards(draw: st.DrawFn) -> tuple[Card, ...]:
     entries = []
     for _ in range(draw(st.integers(1, 4))):
+        version = draw(st.sampled_from(["1.9.2, 3def9c2", "2024.1.9, 0a", "2024.2.0, 0b", "2026.4.0"]))
+        critical = draw(st.none() | st.integers(0, 120))
         family = draw(st.sampled_from(FAMILIES))
         numa_node = draw(st.integers(-1, 7))
         temperature = draw(st.integers(-40_000, 125_000)) / 1000
@@ -29,13 +31,15 @@ def _cards(draw: st.DrawFn) -> tuple[Card, ...]:
         platform = draw(st.sampled_from(["FuriosaAI", "VITIS", "HAPS", "haps"]))
         entries.append(
             f"- {{family: {family}, numa_node: {numa_node}, platform_type: {platform}, "
-            f"temperature_celsius: {temperature:.3f}, power_watts: {power:.6f}}}"
+            f"temperature_celsius: {temperature:.3f}, power_watts: {power:.6f}, driver_version: '{version}'"
+            + (f", critical_celsius: {critical}}}" if critical is not None else "}")
         )
     return parse_scenario("cards:\n" + "\n".join(entries))
 
 
 def _facts(reading: Reading) -> Card:
     """The scenario's facts as the reader has them."""
+    (critical,) = {sensor.critical for sensor in reading.sensors if sensor.kind == "temp"}
     return Card(
         family=reading.family,
         index=reading.index if reading.index is not None else -1,
@@ -46,6 +50,8 @@ def _facts(reading: Reading) -> Card:
         platform_type=reading.platform_type or "",
         temperature_celsius=reading.temperature_celsius if reading.temperature_celsius is not None else -1,
         power_watts=reading.power_watts if reading.power_watts is not None else -1,
+        driver_version=reading.driver_version or "",
+        critical_celsius=None if critical is None else critical / 1000,
     )
 
 

@@ -18,6 +18,8 @@ cards:
     platform_type: VITIS
     temperature_celsius: 34
     power_watts: 12.92
+    driver_version: "1.9.0, 0123abc"
+    critical_celsius: 95.5
 """
 
 
@@ -34,6 +36,8 @@ def test_a_scenario_that_leaves_nothing_open_is_taken_as_it_is() -> None:
             "VITIS",
             34,
             12.92,
+            "1.9.0, 0123abc",
+            95.5,
         ),
     )
 
@@ -101,6 +105,12 @@ def test_new_cards_are_told_apart_from_those_that_are_there() -> None:
             "cards: [{family: warboy, power_watts: .inf}]",
             "s.yaml: cards[0].power_watts: found the number inf, expected",
         ),
+        (
+            "cards: [{family: warboy, driver_version: 1.9}]",
+            "s.yaml: cards[0].driver_version: found the number 1.9, expec",
+        ),
+        ("cards: [{family: renegade, driver_version: new}]", "s.yaml: cards[0].driver_version: found the text 'new', "),
+        ("cards: [{family: warboy, critical_celsius: hot}]", "s.yaml: cards[0].critical_celsius: found the text 'hot'"),
         ("cards: [{family: warboy, temperature_celsius: 4O}]", "s.yaml: cards[0].temperature_celsius: found the text"),
         ("cards: [{family: warboy, family: warboy}]", "s.yaml: line 1, column 26: found a key that stands twice"),
         ("cards: [", "s.yaml: line 1, column 9: found "),

@@ -10,7 +10,8 @@ from furiosa_npu.allocation.pool import Pool, Unit
 from furiosa_npu.hardware.presence import primary_family
 from furiosa_npu.hardware.reading import Family, Reading
 from furiosa_npu.health.judge import Circumstances, judge
-from furiosa_npu.health.verdict import UnknownOccupancy
+from furiosa_npu.health.judge import Rules as HealthRules
+from furiosa_npu.health.verdict import Verdict
 
 
 class Rules(NamedTuple):
@@ -20,41 +21,52 @@ class Rules(NamedTuple):
     """None: the family that the node labeller would say"""
     disable: tuple[str, ...]
     """UUIDs, PCI addresses or names"""
-    unknown_occupancy: UnknownOccupancy
     pe_form: PeForm
+    health: HealthRules = HealthRules()
 
 
-def census(pool: Pool, readings: Sequence[Reading], ledger: Ledger, rules: Rules, now: float) -> Pool:
+class Seen(NamedTuple):
+    """What a pass over the host showed."""
+
+    readings: Sequence[Reading]
+    users: Mapping[str, tuple[str, ...]] = {}
+    """processes that have a card open, by the reading's `key`"""
+
+
+def census(
+    pool: Pool, seen: Seen, ledger: Ledger, rules: Rules, now: float, remembered: Mapping[str, Verdict] | None = None
+) -> Pool:
     """The pool after a pass over the driver tree at `now` (seconds).
 
-    A card that is no more stays as `gone` while it is held, and until another card has its place.
+    A card that is no more stays as `gone` while it is held, and until another card has its place. `remembered`: the
+    verdicts of cards that are not in the pool yet, from before the agent's start.
     """
-    present = identify(readings, {unit_id: unit.card for unit_id, unit in pool.items()})
+    present = identify(seen.readings, {unit_id: unit.card for unit_id, unit in pool.items()})
     family = rules.family or primary_family(tuple({reading.family for reading in present.values()}))
-    verdicts = {unit_id: unit.verdict for unit_id, unit in pool.items()}
-    counted = {
-        unit_id: Unit(
-            unit_id,
-            reading,
-            judge(verdicts.get(unit_id), reading, _circumstances(unit_id, reading, ledger, rules, family), now),
+    counted = {}
+    for unit_id, reading in present.items():
+        before = pool[unit_id].verdict if unit_id in pool else (remembered or {}).get(unit_id)
+        circumstances = _circumstances(unit_id, reading, ledger, rules, family)._replace(
+            users=seen.users.get(reading.key, ())
         )
-        for unit_id, reading in present.items()
-    }
+        counted[unit_id] = Unit(unit_id, reading, judge(before, reading, circumstances, rules.health, now))
     for unit_id, unit in pool.items():
         if unit_id not in present and (ledger.holders(unit_id) or not _superseded(unit, present)):
             circumstances = _circumstances(unit_id, unit.card, ledger, rules, family)
-            counted[unit_id] = unit._replace(verdict=judge(unit.verdict, None, circumstances, now))
+            counted[unit_id] = unit._replace(verdict=judge(unit.verdict, None, circumstances, rules.health, now))
     return counted
 
 
-def look_again(unit: Unit, reading: Reading, rules: Rules, family: Family | None, now: float) -> Unit:
+def look_again(unit: Unit, reading: Reading, seen: Seen, rules: Rules, family: Family | None, now: float) -> Unit:
     """The unit as a reading made for it alone shows it, judged as if no pod held it: the last look before hand-over."""
     found = identify((reading,), {unit.id: unit.card})
     if unit.id not in found:
         reason = f"another card ({', '.join(found)}) is in its place"
-        return unit._replace(verdict=unit.verdict._replace(state="gone", reason=reason))
-    circumstances = _circumstances(unit.id, reading, Ledger(), rules, family)
-    return Unit(unit.id, reading, judge(unit.verdict, reading, circumstances, now))
+        return unit._replace(verdict=unit.verdict._replace(state="gone", sign="gone", reason=reason))
+    circumstances = _circumstances(unit.id, reading, Ledger(), rules, family)._replace(
+        users=seen.users.get(reading.key, ())
+    )
+    return Unit(unit.id, reading, judge(unit.verdict, reading, circumstances, rules.health, now))
 
 
 def offered_family(pool: Pool, rules: Rules) -> Family | None:
@@ -67,7 +79,6 @@ def _circumstances(unit_id: str, card: Reading, ledger: Ledger, rules: Rules, fa
     return Circumstances(
         held=bool(ledger.holders(unit_id)),
         disabled=_disabled(unit_id, card, rules, family),
-        unknown_occupancy=rules.unknown_occupancy,
         required_files=() if card.index is None else required_files(card.family, card.index, rules.pe_form),
     )
 

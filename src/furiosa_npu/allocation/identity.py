@@ -36,7 +36,11 @@ def _id_without_uuid(reading: Reading, taken: Mapping[str, Reading], known: Mapp
 
 def _uuid_is_unknown(reading: Reading) -> bool:
     """The UUID could not be read, as against a card that has none."""
-    return not reading.management or any(problem.path.endswith("/device_uuid") for problem in reading.problems)
+    return (
+        not reading.management
+        or reading.unanswered is not None
+        or any(problem.path.endswith("/device_uuid") for problem in reading.problems)
+    )
 
 
 def _same_card(last: Reading, reading: Reading) -> bool:

@@ -29,12 +29,13 @@ Pool = Mapping[str, Unit]
 """Units by id."""
 
 
-def offers(pool: Pool, ledger: Ledger, resource: str) -> tuple[Offer, ...]:
+def offers(pool: Pool, ledger: Ledger, resource: str, *, held_bad_is_unhealthy: bool = False) -> tuple[Offer, ...]:
     """The list under `resource`, by id.
 
     A unit held under this name stays healthy until its pod lets go, whatever becomes of it: allocatable is the number
     of healthy ones, and one less would take a good card from the next pod. Held under another name, it is unhealthy
-    here. A unit that is gone and held by nobody is left out.
+    here. A unit that is gone and held by nobody is left out. `held_bad_is_unhealthy`: one that is held and no longer
+    good is unhealthy at once, for those who read `allocatedResourcesStatus` in the pod and bear that price.
     """
     listed = []
     for unit in sorted(pool.values()):
@@ -42,6 +43,8 @@ def offers(pool: Pool, ledger: Ledger, resource: str) -> tuple[Offer, ...]:
         if unit.verdict.state == "gone" and not holders:
             continue
         healthy = resource in holders if holders else unit.verdict.state == "idle"
+        if holders and held_bad_is_unhealthy and unit.verdict.state not in ("allocated", "idle"):
+            healthy = False
         listed.append(Offer(unit.id, healthy, unit.card.numa_node))
     return tuple(listed)
 

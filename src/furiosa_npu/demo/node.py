@@ -48,6 +48,7 @@ class Node:
             *("--device-plugins-dir", self.device_plugins_dir),
             *("--pod-resources-socket", f"{self.folder}/pod-resources.sock"),
             *("--host-tools-dir", self.host_tools_dir),
+            *("--state-dir", self.folder),
             *("--furiosactl", self._furiosactl),
             *("--listen-address", listen_address),
             *options,

@@ -22,6 +22,10 @@ class Conditions:
             self._log.warning(reason, part=part)
         self._troubles[part] = reason
 
+    def waiting(self, part: str, reason: str) -> None:
+        """The part does not work yet, and that is no news: a trouble that is not said in the log."""
+        self._troubles.setdefault(part, reason)
+
     def remark(self, part: str, reason: str) -> None:
         """Something is missing that the agent serves without: said once a reason, and no matter of readiness."""
         if self._remarks.get(part) != reason:

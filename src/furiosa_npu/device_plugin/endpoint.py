@@ -17,8 +17,10 @@ LAST_RETRY_SECONDS = 30.0
 """A kubelet that refuses is asked again ever more rarely; one that comes back is noticed by its new socket."""
 CALL_BACK_SECONDS = 10.0
 """A kubelet that took a registration opens ListAndWatch within milliseconds; after this it is asked once more."""
-LOOK_SECONDS = 5.0
-"""Between two looks at the sockets, should an event of the folder be lost; and while there is no folder."""
+LOOK_SECONDS = 30.0
+"""Between two looks at the sockets, should an event of the folder be lost."""
+FOLDER_SECONDS = 1.0
+"""Between two tries to serve, while there is no folder, or none to write in."""
 
 
 class Endpoint:
@@ -82,7 +84,7 @@ class Endpoint:
                 f"{self._server.path}: {error.strerror or error}: the kubelet's folder is not there or not writable"
             )
             self._conditions.trouble(self._plugin.resource, reason)
-            return LOOK_SECONDS / 5
+            return FOLDER_SECONDS
         kubelet = identity(self._kubelet_socket)
         if kubelet is None:
             self._registered_with = None

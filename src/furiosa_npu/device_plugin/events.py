@@ -1,9 +1,10 @@
 """What the kernel tells without being asked: device files that come and go, sockets in the kubelet's folder."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
 from furiosa_npu.device_plugin.conditions import Conditions
 from furiosa_npu.hardware.hotplug import DeviceWatch
+from furiosa_npu.hardware.open_watch import OpenWatch
 from furiosa_npu.hardware.reading import Roots
 from furiosa_npu.linux.inotify import (
     IN_ATTRIB,
@@ -21,7 +22,8 @@ _FOLDER_ENDED = IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF
 
 
 class Events:
-    """Calls back at events of the devfs root and of the device plugins' folder; either may come later, and go.
+    """Calls back at events of the devfs root, of the cards' device files where `on_opened` is given, and of the device
+    plugins' folder; each may come later, and go.
 
     Where there is no inotify to be had (`max_user_instances`, `max_user_watches`), that is said, and the agent's own
     cycle has to do. `renew` is to be called in each cycle.
@@ -34,6 +36,7 @@ class Events:
         add_reader: Callable[[int, Callable[[], None]], object],
         conditions: Conditions,
         on_devices: Callable[[], None],
+        on_opened: Callable[[], None] | None,
         on_folder: Callable[[], None],
     ) -> None:
         self._roots = roots
@@ -41,8 +44,10 @@ class Events:
         self._add_reader = add_reader
         self._conditions = conditions
         self._on_devices = on_devices
+        self._on_opened = on_opened
         self._on_folder = on_folder
         self._devices: DeviceWatch | None = None
+        self._opens: OpenWatch | None = None
         self._inotify: Inotify | None = None
         self._watching = False
 
@@ -51,13 +56,24 @@ class Events:
         """Events of the folder come; without them somebody has to look."""
         return self._watching
 
-    def renew(self) -> None:
-        """Watches what is there and not watched yet."""
+    @property
+    def of_devices(self) -> bool:
+        """Events of device files come."""
+        return self._devices is not None
+
+    def renew(self, device_files: Iterable[str] = ()) -> None:
+        """Watches what is there and not watched yet. `device_files`: the paths of those that compute, where they may
+        be others than before."""
         try:
             if self._devices is None:
                 self._devices = DeviceWatch(self._roots)
                 self._add_reader(self._devices.fileno(), self._devices_readable)
             self._devices.renew()
+            if self._on_opened is not None:
+                if self._opens is None:
+                    self._opens = OpenWatch()
+                    self._add_reader(self._opens.fileno(), self._opens_readable)
+                self._opens.renew(device_files)
             if self._inotify is None:
                 self._inotify = Inotify()
                 self._add_reader(self._inotify.fileno(), self._folder_readable)
@@ -75,6 +91,10 @@ class Events:
     def _devices_readable(self) -> None:
         if self._devices is not None and self._devices.drain():
             self._on_devices()
+
+    def _opens_readable(self) -> None:
+        if self._opens is not None and self._opens.drain() and self._on_opened is not None:
+            self._on_opened()
 
     def _folder_readable(self) -> None:
         events = self._inotify.read() if self._inotify is not None else []

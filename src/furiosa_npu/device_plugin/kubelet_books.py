@@ -2,7 +2,8 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
 from furiosa_npu.device_plugin.conditions import Conditions
@@ -14,6 +15,14 @@ CHECKPOINT_WAIT_SECONDS = 1.0
 """How long the kubelet may take from a list that it was sent to its checkpoint on disk; milliseconds are usual."""
 CHECKPOINT_LOOK_SECONDS = 0.02
 _MAXIMUM_BYTES = 16 * 1024 * 1024
+
+
+class PodRef(NamedTuple):
+    """A container of a pod."""
+
+    namespace: str
+    pod: str
+    container: str
 
 
 class KubeletBooks:
@@ -32,6 +41,10 @@ class KubeletBooks:
         self._send_lists_again = send_lists_again
         self._clock = clock
         self._conditions = conditions
+        self.answered = False
+        """pod-resources has answered once"""
+        self.containers: Mapping[Holding, tuple[PodRef, ...]] = {}
+        """who held what at the last answer; init containers are not among them"""
 
     async def at_start(self) -> Observation:
         """All that the kubelet shows, before any list was sent: what is held, and perhaps what was."""
@@ -55,13 +68,17 @@ class KubeletBooks:
             self._conditions.trouble("pod-resources", str(error))
             return None
         self._conditions.well("pod-resources")
-        return frozenset(
-            Holding(devices.resource_name, unit)
-            for pod in response.pod_resources
-            for container in pod.containers
-            for devices in container.devices
-            for unit in devices.device_ids
-        )
+        self.answered = True
+        containers: dict[Holding, tuple[PodRef, ...]] = {}
+        for pod in response.pod_resources:
+            for container in pod.containers:
+                for devices in container.devices:
+                    for unit in devices.device_ids:
+                        holding = Holding(devices.resource_name, unit)
+                        found = PodRef(pod.namespace, pod.name, container.name)
+                        containers[holding] = (*containers.get(holding, ()), found)
+        self.containers = containers
+        return frozenset(containers)
 
     async def _written_anew(self) -> bool:
         """The list was sent again and the kubelet has written its checkpoint since."""

@@ -1,14 +1,17 @@
 """The one pool of cards behind all resource names: read, judged, handed out, settled. One instance a process."""
 
 import asyncio
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from operator import is_
 
-from furiosa_npu.allocation.census import Rules, census, look_again, offered_family
+from furiosa_npu.allocation.census import Rules, Seen, census, look_again, offered_family
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, settle
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
-from furiosa_npu.hardware.reading import Family, Reading
+from furiosa_npu.device_plugin.card_readings import CardReadings
+from furiosa_npu.device_plugin.outside_users import OutsideUsers
+from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.cycle_counters import STILL_SECONDS_WHERE_CLOSED
+from furiosa_npu.health.verdict import Verdict
 
 SECOND_READING_SECONDS = STILL_SECONDS_WHERE_CLOSED
 """Between two readings of a Warboy's `perf_regs` at the last look, where the first does not decide. What is still
@@ -23,43 +26,61 @@ class Refused(Exception):
     """A hand-over that is refused; the message is the reason for the person who reads the pod's events."""
 
 
-class CardReaders(NamedTuple):
-    """How cards are read."""
-
-    all: Callable[[], Sequence[Reading]]
-    one: Callable[[Family, int], Reading]
-
-
 class NpuPool:
     """State that the agent keeps: the last pool and the ledger. Every change calls `on_change`."""
 
     def __init__(
         self,
-        readers: CardReaders,
+        readings: CardReadings,
+        users: OutsideUsers,
         rules: Rules,
+        remembered: Mapping[str, Verdict],
         resources: Sequence[str],
         clock: Callable[[], float],
         on_change: Callable[[], None],
+        *,
+        probe: bool,
+        held_bad_is_unhealthy: bool,
     ) -> None:
         self.rules = rules
         self.pool: Pool = {}
         self.ledger = Ledger()
         self.scanned_at: float | None = None
-        self._readers = readers
+        self._readings = readings
+        self._users = users
+        self._remembered = remembered
         self._resources = frozenset(resources)
         self._clock = clock
         self._on_change = on_change
-        self._handing_over = asyncio.Lock()
+        self._probe = probe
+        self._held_bad_is_unhealthy = held_bad_is_unhealthy
+        self._seen = Seen(())
+        self._shown: list[tuple[object, ...]] = []
+        self._settled = False
+        self._judged_by: tuple[object, ...] = ()
+        self._handing_over: list[str] = []
         self._handed_over_at: dict[str, float] = {}
 
-    def scan(self) -> None:
-        """Reads and judges every card."""
-        before = self.pool
-        readings = self._readers.all()
-        now = self._clock()
-        self.pool = census(before, readings, self.ledger, self.rules, now)
-        self.scanned_at = now
-        if _shown(self.pool) != _shown(before):
+    async def scan(self, *, anew: bool, users_anew: bool) -> None:
+        """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too."""
+        await self._users.look(anew=users_anew)
+        readings = await self._readings.all(anew=anew, probe=self._to_probe())
+        self.scanned_at = self._clock()
+        users = self._users.of_cards(readings)
+        known = (readings, self.ledger, self.rules)
+        if self._settled and users == self._seen.users and all(map(is_, known, self._judged_by)):
+            return  # nothing is another than before, and no verdict is one that time changes
+        self._seen = Seen(readings, users)
+        self.judge()
+
+    def judge(self) -> None:
+        """Judges every card by what was read last."""
+        self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered)
+        self._judged_by = (self._seen.readings, self.ledger, self.rules)
+        self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
+        shown = _shown(self.pool)
+        if shown != self._shown:
+            self._shown = shown
             self._on_change()
 
     @property
@@ -67,16 +88,19 @@ class NpuPool:
         """A card waits for a second reading."""
         return any(_waits(unit) for unit in self.pool.values())
 
-    def settle(self, seen: Observation) -> None:
-        """Takes in what the kubelet shows of who holds what."""
-        before = self.ledger
-        self.ledger = settle(before, seen, self._resources)
-        if {holding for holding, _ in self.ledger.entries} != {holding for holding, _ in before.entries}:
-            self.scan()
+    def settle(self, seen: Observation) -> bool:
+        """Takes in what the kubelet shows of who holds what. True: a card was let go; who uses it still?"""
+        before = {holding for holding, _ in self.ledger.entries}
+        self.ledger = settle(self.ledger, seen, self._resources)
+        now = {holding for holding, _ in self.ledger.entries}
+        if now - before:
+            self.judge()
+        if now != before:
             self._on_change()
+        return bool(before - now)
 
     def offers(self, resource: str) -> tuple[Offer, ...]:
-        return offers(self.pool, self.ledger, resource)
+        return offers(self.pool, self.ledger, resource, held_bad_is_unhealthy=self._held_bad_is_unhealthy)
 
     def instant_left(self, resource: str) -> float:
         """How long the list under `resource` has to wait yet, in seconds; see ONE_INSTANT_SECONDS."""
@@ -91,49 +115,77 @@ class NpuPool:
     async def hand_over(self, resource: str, unit_ids: tuple[str, ...]) -> tuple[Reading, ...]:
         """The cards' readings of the last look, entered in the ledger. Raises Refused: then nothing was entered.
 
-        One at a time, so that two names cannot get the last card in one instant.
+        What was asked for under another name meanwhile is in the ledger when this one is decided.
         """
-        async with self._handing_over:
+        self._handing_over += unit_ids
+        try:
             cards = await self._look(resource, unit_ids)
             self._handed_over_at[resource] = now = self._clock()
             self.ledger = hand_out(self.ledger, resource, unit_ids, now)
-        self.scan()
-        self._on_change()
+        finally:
+            for unit_id in unit_ids:
+                self._handing_over.remove(unit_id)
+        asyncio.get_running_loop().call_soon(self._handed_over)
         return cards
 
     async def last_look(self, resource: str, unit_ids: tuple[str, ...]) -> None:
         """Raises Refused where a card is not idle and good now, just before a container starts with it."""
         await self._look(resource, unit_ids)
 
+    def _handed_over(self) -> None:
+        self.judge()
+        self._on_change()
+
+    def _to_probe(self) -> frozenset[str]:
+        """Only what nobody holds and nobody is about to get."""
+        if not self._probe:
+            return frozenset()
+        return frozenset(
+            unit.card.key
+            for unit in self.pool.values()
+            if not self.ledger.holders(unit.id) and unit.id not in self._handing_over
+        )
+
     async def _look(self, resource: str, unit_ids: tuple[str, ...]) -> tuple[Reading, ...]:
         looked = dict(self.pool)
-        undecided = [unit_id for unit_id in unit_ids if not self._look_at(looked, unit_id)]
+        asked = tuple(dict.fromkeys(unit_ids))
+        if any(looked[unit_id].card.key in self._seen.users for unit_id in asked if unit_id in looked):
+            await self._users.look(anew=True)  # who had it open a while ago may have let go
+        await self._look_at(looked, asked)
+        undecided = [unit_id for unit_id in asked if unit_id in looked and _waits(looked[unit_id])]
         if undecided:
             await asyncio.sleep(SECOND_READING_SECONDS)
-            for unit_id in undecided:
-                self._look_at(looked, unit_id)
-        reasons = [refusal(looked, self.ledger, resource, unit_id) for unit_id in dict.fromkeys(unit_ids)]
+            await self._look_at(looked, undecided)
+        reasons = [refusal(looked, self.ledger, resource, unit_id) for unit_id in asked]
         refused = "; ".join(reason for reason in reasons if reason is not None)
         if refused:
             raise Refused(refused)
-        return tuple(looked[unit_id].card for unit_id in dict.fromkeys(unit_ids))
+        return tuple(looked[unit_id].card for unit_id in asked)
 
-    def _look_at(self, looked: dict[str, Unit], unit_id: str) -> bool:
-        """Puts the unit as it is now into `looked`; False where a second reading has to decide."""
-        unit = looked.get(unit_id)
-        if unit is None or unit.card.index is None:
-            return True
+    async def _look_at(self, looked: dict[str, Unit], unit_ids: Sequence[str]) -> None:
+        """Puts the units as they are now into `looked`; a driver that hangs is waited for once, not once a card."""
+        units = [looked[unit_id] for unit_id in unit_ids if unit_id in looked]
+        units = [unit for unit in units if unit.card.index is not None]
         family = offered_family(self.pool, self.rules)
-        reading = self._readers.one(unit.card.family, unit.card.index)
-        looked[unit_id] = look_again(unit, reading, self.rules, family, self._clock())
-        return not _waits(looked[unit_id])
+        readings = await asyncio.gather(*(self._readings.one(unit.card) for unit in units))
+        for unit, reading in zip(units, readings, strict=True):
+            seen = Seen((reading,), self._users.of_cards((reading,)))
+            looked[unit.id] = look_again(unit, reading, seen, self.rules, family, self._clock())
 
 
 def _waits(unit: Unit) -> bool:
     """A Warboy's `perf_regs` could be read: whether its counter moves shows at the next reading."""
-    return unit.verdict.state == "starting" and bool(unit.verdict.counters)
+    return unit.verdict.sign == "second-reading"
 
 
-def _shown(pool: Pool) -> list[tuple[str, str, str, int | None]]:
-    """What the lists, the log and the metrics say of the pool."""
-    return [(unit.id, unit.verdict.state, unit.verdict.reason, unit.card.numa_node) for unit in pool.values()]
+def _is_settled(verdict: Verdict) -> bool:
+    """The same reading brings the same verdict, however late."""
+    return verdict.state in ("idle", "allocated", "disabled", "gone", "unreadable")
+
+
+def _shown(pool: Pool) -> list[tuple[object, ...]]:
+    """What the lists, the log, the metrics and the events say of the pool."""
+    return [
+        (unit.id, unit.verdict.state, unit.verdict.reason, unit.verdict.warnings, unit.card.numa_node)
+        for unit in pool.values()
+    ]

@@ -1,7 +1,7 @@
 """One resource name towards the kubelet: translates the device plugin protocol to the pool and back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from furiosa_npu.allocation.container_edits import ContainerEdits
 from furiosa_npu.allocation.pool import Offer
@@ -22,16 +22,20 @@ class ResourcePlugin:
         pool: NpuPool,
         edits: Callable[[Sequence[Reading]], ContainerEdits],
         on_streams: Callable[[str], None],
-        on_answer: Callable[[str, str, str | None], None],
+        on_answer: Callable[[str, str, str | None, float], None],
+        before_first_list: Callable[[], Awaitable[None]],
+        clock: Callable[[], float],
     ) -> None:
-        """`on_streams` is told the resource of a stream that began or ended; `on_answer` the call, the resource, and
-        the reason of a refusal or None.
+        """`on_streams` is told the resource of a stream that began or ended; `on_answer` the call, the resource, the
+        reason of a refusal or None, and how many seconds it took. `before_first_list` is awaited in each stream.
         """
         self.resource = resource
         self._pool = pool
         self._edits = edits
         self._on_streams = on_streams
         self._on_answer = on_answer
+        self._before_first_list = before_first_list
+        self._clock = clock
         self._streams: set[asyncio.Event] = set()
         self._sendings = 0
 
@@ -59,6 +63,7 @@ class ResourcePlugin:
         self._streams.add(wake)
         self._on_streams(self.resource)
         try:
+            await self._before_first_list()
             sent: v1beta1.ListAndWatchResponse | None = None
             sendings = self._sendings
             while True:
@@ -89,27 +94,30 @@ class ResourcePlugin:
         )
 
     async def allocate(self, request: v1beta1.AllocateRequest) -> v1beta1.AllocateResponse:
+        started = self._clock()
         asked = tuple(dict.fromkeys(unit for part in request.container_requests for unit in part.devices_ids))
         try:
             cards = dict(zip(asked, await self._pool.hand_over(self.resource, asked), strict=True))
         except Refused as refused:
-            self._on_answer("Allocate", self.resource, str(refused))
+            self._on_answer("Allocate", self.resource, str(refused), self._clock() - started)
             raise Refusal(str(refused)) from refused
-        self._on_answer("Allocate", self.resource, None)
-        return v1beta1.AllocateResponse(
+        response = v1beta1.AllocateResponse(
             tuple(
                 _rendered(self._edits([cards[unit] for unit in dict.fromkeys(part.devices_ids)]))
                 for part in request.container_requests
             )
         )
+        self._on_answer("Allocate", self.resource, None, self._clock() - started)
+        return response
 
     async def pre_start_container(self, request: v1beta1.PreStartContainerRequest) -> v1beta1.PreStartContainerResponse:
+        started = self._clock()
         try:
             await self._pool.last_look(self.resource, request.devices_ids)
         except Refused as refused:
-            self._on_answer("PreStartContainer", self.resource, str(refused))
+            self._on_answer("PreStartContainer", self.resource, str(refused), self._clock() - started)
             raise Refusal(str(refused)) from refused
-        self._on_answer("PreStartContainer", self.resource, None)
+        self._on_answer("PreStartContainer", self.resource, None, self._clock() - started)
         return v1beta1.PreStartContainerResponse()
 
 

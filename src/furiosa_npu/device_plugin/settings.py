@@ -5,9 +5,12 @@ from typing import NamedTuple
 from furiosa_npu import __version__
 from furiosa_npu.agent.address import Address
 from furiosa_npu.agent.options import Option
-from furiosa_npu.agent.settings import Program, common_options
+from furiosa_npu.agent.settings import Program, Subcommand, common_options
+from furiosa_npu.allocation.census import Rules
 from furiosa_npu.allocation.pe_form import PE_FORMS, PeForm
 from furiosa_npu.hardware.reading import FAMILIES, Family
+from furiosa_npu.health import judge, signs
+from furiosa_npu.health.probation import Trust
 from furiosa_npu.health.verdict import UnknownOccupancy
 
 RESOURCES = ("alpha.furiosa.ai/npu", "furiosa.ai/npu")
@@ -32,6 +35,25 @@ class Settings(NamedTuple):
     host_tools_dir: str
     furiosactl: str
     unknown_occupancy: UnknownOccupancy
+    sign: tuple[str, ...]
+    cycle_seconds: int
+    probation_seconds: int
+    probation_longest_seconds: int
+    probation_quiet_seconds: int
+    active_probe: bool
+    held_bad_is_unhealthy: bool
+    state_dir: str
+
+
+def rules(settings: Settings) -> Rules:
+    """What the settings say about judging and handing out."""
+    trust = Trust(
+        float(settings.probation_seconds),
+        float(settings.probation_longest_seconds),
+        float(settings.probation_quiet_seconds),
+    )
+    health = judge.Rules(signs.bounds(settings.sign), trust, settings.unknown_occupancy)
+    return Rules(settings.family, settings.disable, settings.default_pe, health)
 
 
 PROGRAM = Program(
@@ -95,6 +117,74 @@ PROGRAM = Program(
             "What to do with a card whose driver shows no sign of use: offer it as idle, or withhold it.",
             (),
             ("offer", "withhold"),
+        ),
+        Option(
+            "sign",
+            "list",
+            (),
+            "Turns a sign of health off or on, or sets its bound: temperature=90, throttling=off. Repeatable; "
+            "docs/health.md lists the signs.",
+            accepts=signs.is_setting,
+            expected=signs.EXPECTED,
+        ),
+        Option(
+            "cycle-seconds",
+            "int",
+            1,
+            "Seconds between two looks at all cards where nothing happens. Bad news is found within one.",
+            minimum=1,
+            maximum=60,
+        ),
+        Option(
+            "probation-seconds",
+            "int",
+            1,
+            "Seconds that a card which went bad has to be good before it is offered again; doubled at each relapse.",
+            minimum=0,
+            maximum=3600,
+        ),
+        Option(
+            "probation-longest-seconds",
+            "int",
+            300,
+            "The longest that a probation becomes, in seconds.",
+            minimum=0,
+            maximum=86400,
+        ),
+        Option(
+            "probation-quiet-seconds",
+            "int",
+            3600,
+            "After so many seconds without a fault, a card's earlier ones are forgotten.",
+            minimum=1,
+            maximum=604800,
+        ),
+        Option(
+            "active-probe",
+            "bool",
+            False,
+            "Also opens the device files of cards that nobody holds, once a cycle: EBUSY tells that one is in use. "
+            "Off: opening is exclusive, and in a container the device cgroup answers in the driver's place.",
+        ),
+        Option(
+            "held-bad-is-unhealthy",
+            "bool",
+            False,
+            "Lists a card that a pod holds and that goes bad Unhealthy at once, for those who read "
+            "allocatedResourcesStatus in the pod. Off: that takes a good card from the next pod.",
+        ),
+        Option(
+            "state-dir",
+            "string",
+            "/var/lib/furiosa-npu",
+            "Folder on the host for what must survive a restart of this agent: a file of a few hundred bytes.",
+        ),
+    ),
+    (
+        Subcommand(
+            "status",
+            "A line for each card: name, UUID, state, reason, since when, and the pod and container that hold it. Asks "
+            "the plugin that listens on --listen-address of this machine or container.",
         ),
     ),
 )

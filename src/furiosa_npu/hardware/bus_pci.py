@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 from furiosa_npu.hardware import parsers
-from furiosa_npu.hardware.driver_file import FileProblem, error_name, list_names, read_text
+from furiosa_npu.hardware.driver_file import FileProblem, Files, error_name
 from furiosa_npu.hardware.facts import Facts
 from furiosa_npu.hardware.reading import Family, PciLink, Problem
 
@@ -21,34 +21,39 @@ class PciNpu(NamedTuple):
     family: Family | None
     """None: a device id that is neither family's"""
     device_id: str
+    numa_node: int | None
+    problems: tuple[Problem, ...]
+    """of reading its NUMA node"""
 
 
-def list_npus(sysfs: str, problems: list[Problem]) -> tuple[PciNpu, ...]:
+def list_npus(files: Files, sysfs: str, problems: list[Problem]) -> tuple[PciNpu, ...]:
     """The NPUs on the bus by address. A device whose ids cannot be read might be one: that is put into `problems`."""
     found = []
     try:
-        names = list_names(f"{sysfs}/{DEVICES}")
+        names = files.names(f"{sysfs}/{DEVICES}")
     except FileProblem as problem:
         problems.append(problem.problem)
         return ()
     for name in names:
         folder = f"{sysfs}/{DEVICES}/{name}"
-        if _text(f"{folder}/vendor", problems) != VENDOR:
+        if _id(files, f"{folder}/vendor", problems) != VENDOR:
             continue
-        if _text(f"{folder}/class", problems).startswith(CLASS_PREFIX):
-            device = _text(f"{folder}/device", problems)
-            found.append(PciNpu(name, _FAMILY_BY_DEVICE.get(device), device))
+        if _id(files, f"{folder}/class", problems).startswith(CLASS_PREFIX):
+            device = _id(files, f"{folder}/device", problems)
+            own: list[Problem] = []
+            node = read_numa_node(files, sysfs, name, own)
+            found.append(PciNpu(name, _FAMILY_BY_DEVICE.get(device), device, node, tuple(own)))
     return tuple(found)
 
 
-def read_numa_node(sysfs: str, bdf: str, problems: list[Problem]) -> int | None:
+def read_numa_node(files: Files, sysfs: str, bdf: str, problems: list[Problem]) -> int | None:
     """The device's NUMA node; None where there is none."""
-    return Facts(f"{sysfs}/{DEVICES}/{bdf}", problems).optional("numa_node", parsers.parse_numa_node)
+    return Facts(files, f"{sysfs}/{DEVICES}/{bdf}", problems).optional("numa_node", parsers.parse_numa_node)
 
 
-def read_link(sysfs: str, bdf: str, problems: list[Problem]) -> PciLink | None:
+def read_link(files: Files, sysfs: str, bdf: str, problems: list[Problem]) -> PciLink | None:
     """Width and speed, now and at most; None where the kernel shows none of them."""
-    facts = Facts(f"{sysfs}/{DEVICES}/{bdf}", problems)
+    facts = Facts(files, f"{sysfs}/{DEVICES}/{bdf}", problems)
     link = PciLink(
         width=facts.optional("current_link_width", parsers.parse_int),
         max_width=facts.optional("max_link_width", parsers.parse_int),
@@ -58,9 +63,12 @@ def read_link(sysfs: str, bdf: str, problems: list[Problem]) -> PciLink | None:
     return None if link == PciLink(None, None, None, None) else link
 
 
-def _text(path: str, problems: list[Problem]) -> str:
+def _id(files: Files, path: str, problems: list[Problem]) -> str:
+    """A device that left the bus since it was listed has none."""
     try:
-        return (read_text(path, "an id in hexadecimal") or "").lower()
+        return files.parsed(path, str.lower, "an id in hexadecimal")
+    except FileNotFoundError:
+        return ""
     except FileProblem as problem:
         problems.append(problem.problem)
     except PermissionError as error:

@@ -1,99 +1,47 @@
 """All cards of a host in one pass: `read_cards`; one card anew: `read_card`. No tree, whatever it holds, raises."""
 
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from collections.abc import Sequence
 
-from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
-from furiosa_npu.hardware.bus_pci import DEVICES, PciNpu, list_npus, read_link, read_numa_node
-from furiosa_npu.hardware.devfs import list_device_files
-from furiosa_npu.hardware.driver_file import FileProblem
-from furiosa_npu.hardware.hwmon import read_sensors
-from furiosa_npu.hardware.reading import FAMILIES, DeviceFile, Family, Problem, Reading, Roots
-
-
-class _Management(NamedTuple):
-    """How one family's management folders are read."""
-
-    folder: str
-    """of one card, below the sysfs root; {index} stands for its number"""
-    indices: Callable[[str], tuple[int, ...]]
-    read: Callable[[str, Reading, list[Problem]], Reading]
-
-
-_MANAGEMENT: dict[Family, _Management] = {
-    "warboy": _Management(class_npu_mgmt.FOLDER, class_npu_mgmt.management_indices, class_npu_mgmt.read_management),
-    "renegade": _Management(
-        class_rngd_mgmt.FOLDER, class_rngd_mgmt.management_indices, class_rngd_mgmt.read_management
-    ),
-}
+from furiosa_npu.hardware.bus_pci import DEVICES, PciNpu
+from furiosa_npu.hardware.card_reader import CardReader
+from furiosa_npu.hardware.inventory import Found, Inventory, Lister
+from furiosa_npu.hardware.reading import Family, Problem, Reading, Roots
 
 
 def read_cards(roots: Roots) -> tuple[Reading, ...]:
     """Warboys by number, then Renegades by number, then PCI devices that no driver has taken, by address."""
-    readings: list[Reading] = []
-    for family in FAMILIES:
-        problems: list[Problem] = []
-        files = list_device_files(roots.devfs, family, problems)
-        managed = _managed(roots, family, problems)
-        readings += [
-            _read(roots, family, index, files.get(index, ()), index in managed, problems)
-            for index in sorted({*files, *managed})
-        ]
-    readings = _without_doubles(readings)
-    taken = {reading.pci_bdf for reading in readings}
-    of_the_bus: list[Problem] = []
-    for npu in list_npus(roots.sysfs, of_the_bus):
-        if npu.bdf not in taken:
-            readings.append(_driverless(roots, npu, readings))
-    return tuple(readings)
+    inventory = Lister(roots).look(anew=True)
+    readings = [CardReader(roots, found.family, found.index).whole(found) for found in inventory.cards]
+    return with_driverless(roots.sysfs, inventory, readings)
 
 
 def read_card(roots: Roots, family: Family, index: int) -> Reading:
     """The card anew. Of a card that is gone: no management folder, no device files, and a problem that says so."""
-    problems: list[Problem] = []
-    files = list_device_files(roots.devfs, family, problems)
-    managed = _managed(roots, family, problems)
-    return _read(roots, family, index, files.get(index, ()), index in managed, problems)
+    cards = Lister(roots).look(anew=True).cards
+    nothing = Found(family, index, (), managed=False)
+    found = next((card for card in cards if (card.family, card.index) == (family, index)), nothing)
+    return CardReader(roots, family, index).whole(found)
 
 
-def _managed(roots: Roots, family: Family, problems: list[Problem]) -> tuple[int, ...]:
-    try:
-        return _MANAGEMENT[family].indices(roots.sysfs)
-    except FileProblem as problem:
-        problems.append(problem.problem)
-        return ()
+def with_driverless(sysfs: str, inventory: Inventory, readings: Sequence[Reading]) -> tuple[Reading, ...]:
+    """The readings of the inventory's cards, doubles among them named as such, and those of PCI devices beside them."""
+    told = without_doubles(readings)
+    taken = {reading.pci_bdf for reading in told}
+    alone = [npu for npu in inventory.npus if npu.bdf not in taken and not _may_be_one_of(npu, inventory.npus, told)]
+    return (*told, *(_driverless(sysfs, npu, told) for npu in alone))
 
 
-def _read(
-    roots: Roots,
-    family: Family,
-    index: int,
-    files: tuple[DeviceFile, ...],
-    managed: bool,
-    of_the_host: Sequence[Problem],
-) -> Reading:
-    problems = list(of_the_host)
-    reading = Reading(family, index, managed, files)
-    if not managed:
-        folder = f"{roots.sysfs}/{_MANAGEMENT[family].folder.format(index=index)}"
-        expected = f"the management folder of {reading.name}: the driver has not finished, or the card left the bus"
-        problems.append(Problem(folder, "no such folder", expected))
-    if not files:
-        expected = f"device files of {reading.name}: the driver has not finished, or the card left the bus"
-        problems.append(Problem(roots.devfs, "none", expected))
-    if managed:
-        reading = _MANAGEMENT[family].read(roots.sysfs, reading, problems)
-    if reading.pci_bdf is not None:
-        reading = reading._replace(
-            numa_node=read_numa_node(roots.sysfs, reading.pci_bdf, problems),
-            pci_link=read_link(roots.sysfs, reading.pci_bdf, problems),
-            sensors=read_sensors(f"{roots.sysfs}/{DEVICES}/{reading.pci_bdf}", problems),
-        )
-    return reading._replace(problems=tuple(problems))
+def _may_be_one_of(npu: PciNpu, npus: Sequence[PciNpu], readings: Sequence[Reading]) -> bool:
+    """A card whose `busname` cannot be read is on the bus too, and is not counted twice."""
+    taken = {reading.pci_bdf for reading in readings}
+    nameless = sum(
+        reading.pci_bdf is None and reading.management and reading.family == npu.family for reading in readings
+    )
+    return sum(other.bdf not in taken and other.family == npu.family for other in npus) <= nameless
 
 
-def _driverless(roots: Roots, npu: PciNpu, readings: Sequence[Reading]) -> Reading:
-    folder = f"{roots.sysfs}/{DEVICES}/{npu.bdf}"
+def _driverless(sysfs: str, npu: PciNpu, readings: Sequence[Reading]) -> Reading:
+    folder = f"{sysfs}/{DEVICES}/{npu.bdf}"
     problems = [Problem(folder, "a PCI device without a management folder", "a driver that has taken it")]
     family = npu.family
     if family is None:
@@ -101,14 +49,17 @@ def _driverless(roots: Roots, npu: PciNpu, readings: Sequence[Reading]) -> Readi
         problems.append(Problem(f"{folder}/device", found, "0x0000 (Warboy) or 0x0001 (Renegade)"))
         # A card of an unknown family has to stand somewhere; with its problem it is never handed out.
         family = readings[0].family if readings else "warboy"
-    node = read_numa_node(roots.sysfs, npu.bdf, problems)
-    return Reading(family, None, management=False, pci_bdf=npu.bdf, numa_node=node, problems=tuple(problems))
+    problems += npu.problems
+    return Reading(family, None, management=False, pci_bdf=npu.bdf, numa_node=npu.numa_node, problems=tuple(problems))
 
 
-def _without_doubles(readings: list[Reading]) -> list[Reading]:
+def without_doubles(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     """Two cards of one UUID or PCI address: neither can be vouched for, both say so."""
     told = list(readings)
     for fact, expected in (("uuid", "a UUID of its own"), ("pci_bdf", "a PCI address of its own")):
+        values = [value for reading in readings if (value := getattr(reading, fact)) is not None]
+        if len(set(values)) == len(values):
+            continue
         seen: dict[str, list[int]] = {}
         for position, reading in enumerate(readings):
             value = getattr(reading, fact)
@@ -120,4 +71,4 @@ def _without_doubles(readings: list[Reading]) -> list[Reading]:
                 for position in positions:
                     problem = Problem(f"{fact} {value}", f"on {names}", f"{expected} for each card")
                     told[position] = told[position]._replace(problems=(*told[position].problems, problem))
-    return told
+    return tuple(told)

@@ -2,39 +2,40 @@
 
 from furiosa_npu.hardware import parsers
 from furiosa_npu.hardware.device_names import parse_device_name
-from furiosa_npu.hardware.driver_file import list_names
 from furiosa_npu.hardware.facts import Facts
-from furiosa_npu.hardware.identity_files import read_identity
-from furiosa_npu.hardware.reading import Problem, Reading
+from furiosa_npu.hardware.identity_files import read_identity, read_pulse
+from furiosa_npu.hardware.reading import Moving, Reading
 
 CLASS = "class/rngd_mgmt"
 _PREFIX = "rngd!"
 FOLDER = f"{CLASS}/{_PREFIX}npu{{index}}mgmt"
 
 
-def management_indices(sysfs: str) -> tuple[int, ...]:
-    """The numbers of the management folders that are there. Raises FileProblem."""
-    found = []
-    for name in list_names(f"{sysfs}/{CLASS}"):
-        if name.startswith(_PREFIX):
-            device = parse_device_name("renegade", name.removeprefix(_PREFIX))
-            if device is not None and device.kind == "management":
-                found.append(device.index)
-    return tuple(sorted(found))
+def management_indices(names: tuple[str, ...]) -> tuple[int, ...]:
+    """The numbers of the management folders among the names in CLASS."""
+    folders = [name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX) and name.endswith("mgmt")]
+    devices = [parse_device_name("renegade", name) for name in folders]
+    return tuple(sorted(device.index for device in devices if device is not None and device.kind == "management"))
 
 
-def read_management(sysfs: str, reading: Reading, problems: list[Problem]) -> Reading:
-    """`reading` with what the management folder says; files of newer drivers are absent with older ones."""
-    facts = Facts(f"{sysfs}/{FOLDER.format(index=reading.index)}", problems)
-    reading = read_identity(facts, reading, "RNGD")
-    version = reading.driver_version
-    return reading._replace(
+def read_lasting(facts: Facts, reading: Reading) -> Reading:
+    """`reading` with what the management folder says of the card for good, and what is seldom set.
+
+    Files of newer drivers are absent with older ones.
+    """
+    return read_identity(facts, reading, "RNGD")._replace(
         soc_revision=facts.optional("board_revision", parsers.parse_text),
         soc_id=facts.optional("soc_id", parsers.parse_text),
-        alive=facts.required("device_state", lambda text: parsers.parse_device_state(text, version)),
         clocks=facts.optional("npu_clocks", parsers.parse_clocks) or (),
         pe_ids=facts.optional("cur_pe_ids", parsers.parse_pe_ids),
-        pe_occupancy=facts.optional("pe_occupancy", parsers.parse_occupancy),
         governor=facts.optional("npu_governor", parsers.parse_text),
-        throttle_reasons=facts.optional("throttle_reason", parsers.parse_throttle_reasons),
     )
+
+
+def read_moving(facts: Facts, _sysfs: str, reading: Reading) -> Moving:
+    """What may be another at each look at the card: signs of life and of use."""
+    state = facts.required("device_state", parsers.parse_text)
+    alive = facts.meaning("device_state", state, lambda text: parsers.parse_device_state(text, reading.driver_version))
+    occupancy = facts.optional("pe_occupancy", parsers.parse_occupancy)
+    throttling = facts.optional("throttle_reason", parsers.parse_throttle_reasons)
+    return Moving(*read_pulse(facts), alive, (), occupancy, throttling)

@@ -8,7 +8,7 @@ import os
 from typing import NamedTuple
 
 from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
-from furiosa_npu.hardware.driver_file import FileProblem, read_text
+from furiosa_npu.hardware.driver_file import FileProblem, Files
 from furiosa_npu.hardware.reading import Family
 
 PERFORMANCE_MODES = ("LOW", "HALF", "NORMAL 1", "NORMAL 2", "FULL 1", "FULL 2")
@@ -82,7 +82,9 @@ def control_path(sysfs: str, family: Family, index: int, control: Control) -> st
 def get_control(path: str) -> str | None:
     """The file's text as the driver shows it; None where this driver has no such file. Raises ControlError."""
     try:
-        return read_text(path, "the driver's setting")
+        return Files().parsed(path, str, "the driver's setting")
+    except FileNotFoundError:
+        return None
     except FileProblem as problem:
         raise ControlError(str(problem)) from problem
     except PermissionError as error:

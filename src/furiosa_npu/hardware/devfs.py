@@ -4,13 +4,20 @@ import os
 import stat
 
 from furiosa_npu.hardware.device_names import RENEGADE_FOLDER, DeviceName, order, parse_device_name
-from furiosa_npu.hardware.driver_file import FileProblem, list_names
+from furiosa_npu.hardware.driver_file import FileProblem, Files
 from furiosa_npu.hardware.reading import DeviceFile, Family, Problem
 
 _FOLDERS: dict[Family, str] = {"warboy": "", "renegade": f"{RENEGADE_FOLDER}/"}
 
 
-def list_device_files(devfs: str, family: Family, problems: list[Problem]) -> dict[int, tuple[DeviceFile, ...]]:
+def device_folder(family: Family) -> str:
+    """Of the family's device files, below the devfs root; empty for the root itself."""
+    return _FOLDERS[family].rstrip("/")
+
+
+def list_device_files(
+    files: Files, devfs: str, family: Family, problems: list[Problem]
+) -> dict[int, tuple[DeviceFile, ...]]:
     """A family's device files by card number, in the order of `DeviceFile`s in a reading.
 
     Under /dev only character devices count; under another root a plain file stands for a device. A folder that cannot
@@ -18,7 +25,7 @@ def list_device_files(devfs: str, family: Family, problems: list[Problem]) -> di
     """
     folder = _FOLDERS[family]
     try:
-        names = list_names(f"{devfs}/{folder}".rstrip("/") or "/")
+        names = files.names(f"{devfs}/{folder}".rstrip("/") or "/")
     except FileProblem as problem:
         problems.append(problem.problem)
         return {}
@@ -27,23 +34,35 @@ def list_device_files(devfs: str, family: Family, problems: list[Problem]) -> di
         device = parse_device_name(family, name)
         if device is None:
             continue
-        file = _device_file(devfs, f"{folder}{name}", device)
+        file = _device_file(files, devfs, f"{folder}{name}", device)
         if file is not None:
             found.setdefault(device.index, []).append((name, device, file))
     return {
-        index: tuple(file for _, _, file in sorted(files, key=lambda entry: order(entry[0], entry[1])))
-        for index, files in sorted(found.items())
+        index: tuple(file for _, _, file in sorted(of_card, key=lambda entry: order(entry[0], entry[1])))
+        for index, of_card in sorted(found.items())
     }
 
 
-def _device_file(devfs: str, path: str, device: DeviceName) -> DeviceFile | None:
-    try:
-        status = os.stat(f"{devfs}/{path}")
-    except OSError:
-        return None  # it went between the listing and the look
-    number = None
+def still_there(files: Files, devfs: str, device_files: tuple[DeviceFile, ...]) -> tuple[DeviceFile, ...]:
+    """Those that still are, with their numbers of now; what came since is for the next listing."""
+    looked = []
+    for file in device_files:
+        is_device, number = _looked_at(files, devfs, file.path)
+        if is_device:
+            looked.append(file if number == file.device_number else file._replace(device_number=number))
+    return tuple(looked)
+
+
+def _device_file(files: Files, devfs: str, path: str, device: DeviceName) -> DeviceFile | None:
+    is_device, number = _looked_at(files, devfs, path)
+    return DeviceFile(path, device.kind, device.first_pe, device.last_pe, number) if is_device else None
+
+
+def _looked_at(files: Files, devfs: str, path: str) -> tuple[bool, tuple[int, int] | None]:
+    """Whether the file is, or stands for, a device; and its number."""
+    status = files.status(f"{devfs}/{path}")
+    if status is None:
+        return False, None  # it went between the listing and the look
     if stat.S_ISCHR(status.st_mode):
-        number = (os.major(status.st_rdev), os.minor(status.st_rdev))
-    elif os.path.normpath(devfs) == "/dev" or not stat.S_ISREG(status.st_mode):
-        return None
-    return DeviceFile(path, device.kind, device.first_pe, device.last_pe, number)
+        return True, (os.major(status.st_rdev), os.minor(status.st_rdev))
+    return os.path.normpath(devfs) != "/dev" and stat.S_ISREG(status.st_mode), None

@@ -6,9 +6,10 @@ from furiosa_npu.hardware.reading import Reading
 
 
 def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
-    """`reading` with the common files. `device_type`: what that file says for this family.
+    """`reading` with the common files that say the same as long as the card is in its slot and its driver loaded.
 
-    `dev`, `device_sn`, `device_uuid` and `fw_version` may be empty on early cards: absent, no error.
+    `device_type`: what that file says for this family. `dev`, `device_sn`, `device_uuid` and `fw_version` may be empty
+    on early cards: absent, no error.
     """
 
     def expected_type(text: str) -> str:
@@ -16,11 +17,11 @@ def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
             raise ValueError(f"{device_type}, the family of this folder")
         return text
 
-    # `platform_type` is read once for its text and judged for its meaning: an unknown platform keeps its text.
+    # An unknown platform keeps its text beside the problem that it is.
     platform = facts.required("platform_type", parsers.parse_text)
     return reading._replace(
         platform_type=platform,
-        hwtype=None if platform is None else facts.required("platform_type", parsers.parse_hwtype),
+        hwtype=facts.meaning("platform_type", platform, parsers.parse_hwtype),
         device_type=facts.required("device_type", expected_type),
         pci_bdf=facts.required("busname", parsers.parse_pci_bdf),
         pci_dev=facts.required("dev", parsers.parse_device_number, may_be_empty=True),
@@ -28,6 +29,12 @@ def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
         uuid=facts.required("device_uuid", parsers.parse_text, may_be_empty=True),
         firmware_version=facts.required("fw_version", parsers.parse_text, may_be_empty=True),
         driver_version=facts.required("version", parsers.parse_text),
-        heartbeat_seconds=facts.required("heartbeat", parsers.parse_seconds),
-        error_counters=facts.required("atr_error", parsers.parse_counters) or (),
+    )
+
+
+def read_pulse(facts: Facts) -> tuple[int | None, tuple[tuple[str, int], ...]]:
+    """What moves with both families: the heartbeat, and the counters of `atr_error`."""
+    return (
+        facts.required("heartbeat", parsers.parse_seconds),
+        facts.required("atr_error", parsers.parse_counters) or (),
     )

@@ -14,9 +14,5 @@ def pes_in_use(reading: Reading) -> tuple[bool | None, ...]:
     count = PE_COUNT[reading.family]
     if reading.family == "renegade":
         return reading.pe_occupancy if reading.pe_occupancy is not None else (None,) * count
-    used = [
-        range(regs.first_pe, regs.last_pe + 1)
-        for regs in reading.perf_regs
-        if regs.cycles is not None and regs.mode_allows_reading
-    ]
+    used = [range(regs.first_pe, regs.last_pe + 1) for regs in reading.perf_regs if regs.mode_allows_reading]
     return tuple(any(pe in pes for pes in used) for pe in range(count))

@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
 from furiosa_npu.hardware.bus_pci import list_npus
 from furiosa_npu.hardware.devfs import list_device_files
-from furiosa_npu.hardware.driver_file import FileProblem
+from furiosa_npu.hardware.driver_file import FileProblem, Files
+from furiosa_npu.hardware.inventory import managed_indices
 from furiosa_npu.hardware.reading import FAMILIES, Family, Problem, Roots
 
 
@@ -29,16 +29,16 @@ def look(roots: Roots) -> Presence:
     """One look. Raises nothing; what could not be listed stands in `problems`."""
     problems: list[Problem] = []
     found: set[Family] = set()
-    indices = {"warboy": class_npu_mgmt.management_indices, "renegade": class_rngd_mgmt.management_indices}
+    files = Files()
     for family in FAMILIES:
         try:
-            managed = indices[family](roots.sysfs)
+            managed = managed_indices(files, roots.sysfs, family)
         except FileProblem as problem:
             problems.append(problem.problem)
             managed = ()
-        if managed or list_device_files(roots.devfs, family, problems):
+        if managed or list_device_files(files, roots.devfs, family, problems):
             found.add(family)
-    npus = list_npus(roots.sysfs, problems)
+    npus = list_npus(files, roots.sysfs, problems)
     found |= {npu.family for npu in npus if npu.family is not None}
     families = tuple(family for family in FAMILIES if family in found)
     return Presence(families, tuple(npu.bdf for npu in npus if npu.family is None), tuple(problems))

@@ -71,8 +71,19 @@ class Sensor(NamedTuple):
     """`temp<n>_crit`, where the driver has one"""
 
 
+def peak_temperature(sensors: tuple[Sensor, ...]) -> Sensor | None:
+    """The sensor labelled PEAK, else temp1."""
+    return _chosen(sensors, "temp", "PEAK")
+
+
+def _chosen(sensors: tuple[Sensor, ...], kind: SensorKind, label: str) -> Sensor | None:
+    of_kind = [sensor for sensor in sensors if sensor.kind == kind]
+    labelled = (sensor for sensor in of_kind if sensor.label == label)
+    return next(labelled, None) or next((sensor for sensor in of_kind if sensor.number == 1), None)
+
+
 class PerfRegs(NamedTuple):
-    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy). `cycles` is None where it is closed: the PE is unused."""
+    """One `/sys/class/npu_mgmt/npu{i}pe*/perf_regs` (Warboy) that could be read: closed or absent, the PE is unused."""
 
     device: str
     """the file's device name, e.g. `npu0pe0-1`"""
@@ -80,7 +91,7 @@ class PerfRegs(NamedTuple):
     last_pe: int
     mode_allows_reading: bool
     """a read bit is set: with mode 000 a root with capabilities reads a file that the driver keeps closed"""
-    cycles: int | None
+    cycles: int
     """CycleCountHigh << 32 | CycleCount"""
     task_cycles: int | None
     tensor_cycles: int | None
@@ -93,6 +104,17 @@ class PciLink(NamedTuple):
     max_width: int | None
     speed_gts: float | None
     max_speed_gts: float | None
+
+
+class Moving(NamedTuple):
+    """The facts of a card that may be others at each look; fields as in `Reading`."""
+
+    heartbeat_seconds: int | None
+    error_counters: tuple[tuple[str, int], ...]
+    alive: bool | None
+    perf_regs: tuple[PerfRegs, ...]
+    pe_occupancy: tuple[bool, ...] | None
+    throttle_reasons: int | None
 
 
 class Reading(NamedTuple):
@@ -142,6 +164,10 @@ class Reading(NamedTuple):
     pci_link: PciLink | None = None
     sensors: tuple[Sensor, ...] = ()
     problems: tuple[Problem, ...] = ()
+    busy: bool | None = None
+    """the driver refused to open a compute file, since it is in use; None: not probed"""
+    unanswered: str | None = None
+    """the path whose reading did not come back; the other facts are those of the last look, if there was one"""
 
     @property
     def name(self) -> str:
@@ -149,9 +175,9 @@ class Reading(NamedTuple):
         return f"npu{self.index}" if self.index is not None else (self.pci_bdf or "npu?")
 
     @property
-    def identity(self) -> str:
-        """What survives reboots: the UUID, else the PCI address, else the name."""
-        return self.uuid or self.pci_bdf or self.name
+    def key(self) -> str:
+        """What tells cards of one host apart at one instant: `warboy npu0`."""
+        return f"{self.family} {self.name}"
 
     @property
     def compute_files(self) -> tuple[DeviceFile, ...]:
@@ -160,18 +186,11 @@ class Reading(NamedTuple):
     @property
     def temperature_celsius(self) -> float | None:
         """Sensor PEAK, else temp1; degrees Celsius, unrounded."""
-        millidegrees = self._sensor("temp", "PEAK")
-        return None if millidegrees is None else millidegrees / 1000
+        sensor = peak_temperature(self.sensors)
+        return None if sensor is None else sensor.value / 1000
 
     @property
     def power_watts(self) -> float | None:
         """Sensor RMS_TOTAL, else power1; watts, unrounded."""
-        microwatts = self._sensor("power", "RMS_TOTAL")
-        return None if microwatts is None else microwatts / 1_000_000
-
-    def _sensor(self, kind: str, label: str) -> int | None:
-        of_kind = [sensor for sensor in self.sensors if sensor.kind == kind]
-        for sensor in of_kind:
-            if sensor.label == label:
-                return sensor.value
-        return next((sensor.value for sensor in of_kind if sensor.number == 1), None)
+        sensor = _chosen(self.sensors, "power", "RMS_TOTAL")
+        return None if sensor is None else sensor.value / 1_000_000

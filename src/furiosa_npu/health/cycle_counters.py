@@ -1,7 +1,7 @@
 """A Warboy's cycle counters over time: `perf_regs` is closed while a PE is unused, and counts while it works."""
 
 from furiosa_npu.hardware.reading import PerfRegs, Reading
-from furiosa_npu.health.verdict import Counter, Verdict
+from furiosa_npu.health.history import Counter
 
 STILL_SECONDS = 1.5
 """A counter that everyone may read, and that stands still for this long, belongs to a PE at rest. Longer than a cycle
@@ -11,10 +11,12 @@ STILL_SECONDS_WHERE_CLOSED = 0.1
 only a counter that moves says otherwise; at work it counts some 10^8 cycles in this time."""
 
 
-def count(previous: Verdict | None, reading: Reading, now: float) -> tuple[Counter, ...]:
+def next_counters(before: tuple[Counter, ...], reading: Reading | None, now: float) -> tuple[Counter, ...]:
     """The counters of `reading`, each with when its value was first read and whether it is on the move."""
-    before = {counter.device: counter for counter in previous.counters} if previous is not None else {}
-    return tuple(_next(before.get(regs.device), regs, now) for regs in reading.perf_regs if regs.cycles is not None)
+    if reading is None:
+        return ()
+    known = {counter.device: counter for counter in before}
+    return tuple(_next(known.get(regs.device), regs, now) for regs in reading.perf_regs)
 
 
 def counters_in_use(reading: Reading, counters: tuple[Counter, ...], now: float) -> bool | None:
@@ -27,7 +29,7 @@ def counters_in_use(reading: Reading, counters: tuple[Counter, ...], now: float)
 
 
 def _next(before: Counter | None, regs: PerfRegs, now: float) -> Counter:
-    cycles = regs.cycles or 0
+    cycles = regs.cycles
     if before is None:
         return Counter(regs.device, cycles, now, moved=False)
     if before.cycles != cycles:

@@ -1,84 +1,127 @@
-"""`judge`: from the last verdict, a reading, what is handed out and the time, to the next verdict."""
+"""`judge`: from the last verdict, a reading, what is known besides, and the time, to the next verdict."""
 
-from collections.abc import Sequence
 from typing import NamedTuple
 
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.reading import Reading
-from furiosa_npu.health.cycle_counters import count, counters_in_use
-from furiosa_npu.health.verdict import Counter, State, UnknownOccupancy, Verdict
+from furiosa_npu.health.cycle_counters import counters_in_use, next_counters
+from furiosa_npu.health.finding import Finding, fault, warnings
+from furiosa_npu.health.history import NEW, History, Standing, next_errors, next_heartbeat
+from furiosa_npu.health.probation import Trust, after_fault, after_good, proving
+from furiosa_npu.health.signs import DEFAULT_BOUNDS, Bounds
+from furiosa_npu.health.verdict import UnknownOccupancy, Verdict
+
+
+class Rules(NamedTuple):
+    """What is configured about judging."""
+
+    bounds: Bounds = DEFAULT_BOUNDS
+    trust: Trust = Trust()
+    unknown_occupancy: UnknownOccupancy = "offer"
+    """whether a card whose driver shows no sign of use counts as idle"""
 
 
 class Circumstances(NamedTuple):
     """What is known of a card besides its reading."""
 
-    held: bool
+    held: bool = False
     """a pod that was served here holds it"""
-    disabled: str | None
+    disabled: str | None = None
     """why it is configured not to be handed out, or None"""
-    unknown_occupancy: UnknownOccupancy
-    """whether a card whose driver shows no sign of use counts as idle"""
-    required_files: Sequence[str]
+    required_files: tuple[str, ...] = ()
     """names of the device files without which it cannot be handed out, e.g. npu0pe0-1"""
+    users: tuple[str, ...] = ()
+    """processes that have it open, as people are told of them: `process 4711 (python3)`"""
 
 
-def judge(previous: Verdict | None, reading: Reading | None, circumstances: Circumstances, now: float) -> Verdict:
+def judge(
+    previous: Verdict | None, reading: Reading | None, circumstances: Circumstances, rules: Rules, now: float
+) -> Verdict:
     """The verdict at `now` (seconds); `reading` is None for a card of which nothing is there any more."""
-    counters = () if reading is None else count(previous, reading, now)
-    state, reason = _state(reading, circumstances, counters, now)
-    if previous is not None and (previous.state, previous.reason) == (state, reason):
-        return previous._replace(counters=counters)
-    return Verdict(state, reason, now, counters)
+    before = NEW if previous is None else previous.history
+    history = before._replace(
+        counters=next_counters(before.counters, reading, now),
+        heartbeat=next_heartbeat(before.heartbeat, reading, now),
+        errors=next_errors(before.errors, reading, rules.bounds.get("atr-error", 1.0), now),
+    )
+    found = _fault(before, history, reading, circumstances, rules, now)
+    if found is None and reading is not None:
+        standing = after_good(before.standing, rules.trust, now)
+        finding = _good(reading, circumstances, history, standing, rules, now)
+    else:
+        standing = after_fault(before.standing, rules.trust, now, at_first_sight=_is_a_beginning(found))
+        finding = found or _GONE
+    if circumstances.disabled is not None and reading is not None:
+        finding = Finding("disabled", "disabled", circumstances.disabled)
+    signs = () if reading is None else warnings(reading, rules.bounds)
+    history = history._replace(standing=standing)
+    if previous is not None and _says_the_same(previous, finding):
+        return previous._replace(warnings=signs, history=history)
+    return Verdict(finding.state, finding.sign, finding.reason, now, signs, history)
 
 
-def _state(
-    reading: Reading | None, circumstances: Circumstances, counters: tuple[Counter, ...], now: float
-) -> tuple[State, str]:
+_GONE = Finding(
+    "gone", "gone", "the driver shows neither device files nor a management folder, and PCI has no such device"
+)
+
+
+def _says_the_same(previous: Verdict, finding: Finding) -> bool:
+    """A reason that tells a value keeps the first: it would be news each second."""
+    if (previous.state, previous.sign) != (finding.state, finding.sign):
+        return False
+    return previous.reason == finding.reason or finding.sign in ("atr-error", "temperature", "heartbeat-stopped")
+
+
+def _fault(
+    before: History, history: History, reading: Reading | None, circumstances: Circumstances, rules: Rules, now: float
+) -> Finding | None:
     if reading is None:
-        return "gone", "the driver shows neither device files nor a management folder, and PCI has no such device"
-    if circumstances.disabled is not None:
-        return "disabled", circumstances.disabled
-    if not reading.management or not reading.device_files:
-        return "starting", _half_there(reading)
-    if reading.problems:
-        more = f" (and {len(reading.problems) - 1} more)" if len(reading.problems) > 1 else ""
-        return "unreadable", f"{reading.problems[0]}{more}"
-    if reading.alive is False:
-        return "failed", "not alive: the driver says that the card does not run"
-    there = {file.name for file in reading.device_files}
-    missing = [name for name in circumstances.required_files if name not in there]
-    if missing:
-        return "starting", f"device file {', '.join(missing)} is not there: the driver has not finished"
-    return _use(reading, circumstances, counters, now)
+        return None
+    return fault(reading, circumstances.required_files, before.heartbeat, history, rules.bounds, now)
 
 
-def _half_there(reading: Reading) -> str:
-    if reading.problems:
-        return str(reading.problems[0])
-    if not reading.management:
-        return "no management folder: the driver has not finished, or the card dropped off the bus"
-    return "no device files: the driver has not finished"
+def _is_a_beginning(found: Finding | None) -> bool:
+    """A driver that is half there, or no card yet: where it is the first that is seen, nothing has gone bad."""
+    return found is None or found.state == "starting"
 
 
-def _use(
-    reading: Reading, circumstances: Circumstances, counters: tuple[Counter, ...], now: float
-) -> tuple[State, str]:
-    in_use = counters_in_use(reading, counters, now) if reading.family == "warboy" else _flags_in_use(reading)
+def _good(
+    reading: Reading, circumstances: Circumstances, history: History, standing: Standing, rules: Rules, now: float
+) -> Finding:
+    """Of a card without a fault: is it in use, and by whom, and has it proved itself?"""
+    in_use = _in_use(reading, circumstances, history, now)
+    if not circumstances.held and in_use is True:
+        return Finding("occupied", "in-use", _who(circumstances))
+    seconds = proving(standing, rules.trust, now)
+    if seconds is not None:
+        times = "" if standing.flaps == 1 else f" after it went bad {standing.flaps} times"
+        return Finding("probation", "probation", f"good again{times}: offered when it has been for {seconds:g} s")
     if circumstances.held:
-        return "allocated", ""
-    if in_use is True:
-        return "occupied", "in use by a process that no pod served here accounts for"
-    if in_use is None and counters:
-        names = ", ".join(counter.device for counter in counters)
-        return "starting", f"perf_regs of {names} can be read, which a PE in use shows: a second reading decides"
-    if in_use is None and circumstances.unknown_occupancy == "withhold":
+        return Finding("allocated", "", "")
+    if in_use is None and history.counters:
+        names = ", ".join(counter.device for counter in history.counters)
+        reason = f"perf_regs of {names} can be read, which a PE in use shows: a second reading decides"
+        return Finding("starting", "second-reading", reason)
+    if in_use is None and rules.unknown_occupancy == "withhold":
         driver = reading.driver_version or "without a version"
-        return "unreadable", f"occupancy unknown: driver {driver} shows no sign of use (--unknown-occupancy withhold)"
-    return "idle", "" if in_use is False else "occupancy unknown"
+        reason = f"occupancy unknown: driver {driver} shows no sign of use (--unknown-occupancy withhold)"
+        return Finding("unreadable", "occupancy-unknown", reason)
+    return Finding("idle", "", "") if in_use is False else Finding("idle", "occupancy-unknown", "occupancy unknown")
 
 
-def _flags_in_use(reading: Reading) -> bool | None:
+def _in_use(reading: Reading, circumstances: Circumstances, history: History, now: float) -> bool | None:
+    """Any sign of use is one; None: there is no sign that says no."""
+    if circumstances.users or reading.busy:
+        return True
+    if reading.family == "warboy":
+        return counters_in_use(reading, history.counters, now)
     signs = pes_in_use(reading)
     if any(sign is True for sign in signs):
         return True
     return None if not signs or any(sign is None for sign in signs) else False
+
+
+def _who(circumstances: Circumstances) -> str:
+    if circumstances.users:
+        return f"in use by {', '.join(circumstances.users)}, which no pod served here accounts for"
+    return "in use by a process that no pod served here accounts for"

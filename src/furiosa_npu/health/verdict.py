@@ -2,31 +2,33 @@
 
 from typing import Literal, NamedTuple
 
-State = Literal["starting", "idle", "allocated", "occupied", "failed", "unreadable", "disabled", "gone"]
+from furiosa_npu.health.history import NEW, History
+
+State = Literal["starting", "idle", "allocated", "occupied", "failed", "unreadable", "probation", "disabled", "gone"]
 """starting: the driver is half there · idle: may be handed out · allocated: a pod of ours holds it · occupied: in use,
-and not by a pod that was served here · failed: broken · unreadable: cannot be vouched for · disabled: configured so ·
-gone: was there and is no more."""
+and not by a pod that was served here · failed: broken · unreadable: cannot be vouched for · probation: good again,
+proving it · disabled: configured so · gone: was there and is no more."""
 
 UnknownOccupancy = Literal["offer", "withhold"]
 
 
-class Counter(NamedTuple):
-    """A Warboy's cycle counter (`perf_regs`) over the readings so far."""
+class WarningSign(NamedTuple):
+    """A sign that keeps no card back."""
 
-    device: str
-    cycles: int
-    since: float
-    """seconds of the clock, when this value was first read"""
-    moved: bool
-    """it had another value before, and has not stood still for long"""
+    sign: str
+    text: str
 
 
 class Verdict(NamedTuple):
     """What is held of a card; `reason` is empty where there is nothing to say."""
 
     state: State
+    sign: str
+    """the reason in a word: of a sign of health its name, else such as `in-use`; empty where there is nothing to say"""
     reason: str
+    """it keeps its first words as long as state and sign stay"""
     since: float
     """seconds of the clock that `judge` was given, when state or reason last changed"""
-    counters: tuple[Counter, ...] = ()
-    """the counters that could be read, for the next judgement to compare"""
+    warnings: tuple[WarningSign, ...] = ()
+    history: History = NEW
+    """what the next judgement has to know"""

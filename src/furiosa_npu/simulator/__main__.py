@@ -1,27 +1,30 @@
 """The command `furiosa-npu-simulator`: arguments in, one line a card out; 0 done, 1 failed at work, 2 wrong use."""
 
 import argparse
+import os
+import select
 import sys
+import time
 from collections.abc import Sequence
 
-from furiosa_npu import __version__
 from furiosa_npu.hardware.reading import FAMILIES
 from furiosa_npu.simulator.card import ScenarioError
 from furiosa_npu.simulator.changes import ChangeError
+from furiosa_npu.simulator.command_line import parser
+from furiosa_npu.simulator.faults import KIND, Fault, FaultError
+from furiosa_npu.simulator.mount_mark import is_mounted
 from furiosa_npu.simulator.scenario import parse_scenario
 from furiosa_npu.simulator.simulation import NoSimulationError, Simulation, WrongRootError
-from furiosa_npu.simulator.state import FAULTS, CardState, State, UnknownNpuError, find
+from furiosa_npu.simulator.state import CardState, State, UnknownNpuError, find
 from furiosa_npu.simulator.state_file import StateFileError
-
-_NPU_HELP = "UUID, PCI address, or a name that is unique (npu0)"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit code of one command."""
-    options = _parser().parse_args(arguments)
+    options = parser().parse_args(arguments)
     try:
         _COMMANDS[options.command](options)
-    except (ScenarioError, UnknownNpuError, NoSimulationError, WrongRootError) as error:
+    except (ScenarioError, UnknownNpuError, FaultError, NoSimulationError, WrongRootError) as error:
         return _complain(error, 2)
     except (ChangeError, StateFileError) as error:
         return _complain(error, 1)
@@ -42,7 +45,7 @@ def _create(options: argparse.Namespace) -> None:
     now = simulation.state()
     kind = "plain files" if now.plain_files else "character devices"
     print(f"devfs root {simulation.roots.devfs} ({kind}), sysfs root {simulation.roots.sysfs}")
-    _show(now.cards, now)
+    _show(options, now.cards, now)
 
 
 def _run(options: argparse.Namespace) -> None:
@@ -51,12 +54,39 @@ def _run(options: argparse.Namespace) -> None:
     run(_open(options), lambda: print(f"{options.dir}: running until SIGTERM or Ctrl-C", flush=True))
 
 
+def _play(options: argparse.Namespace) -> None:
+    from furiosa_npu.simulator.script import parse_script, play
+    from furiosa_npu.simulator.stop import stop_descriptor
+
+    simulation = _open(options)
+    steps = parse_script(_read(options.script), options.script)
+    stop = stop_descriptor()
+
+    def wait(seconds: float) -> bool:
+        return bool(select.select([stop], [], [], seconds)[0])
+
+    play(simulation, steps, wait, time.monotonic, lambda step: print(step, flush=True))
+
+
+def _mount(options: argparse.Namespace) -> None:
+    from furiosa_npu.simulator.mount import mount
+
+    options.dir = os.path.abspath(options.dir)  # libfuse goes to / once it serves
+    mount(
+        _open(options),
+        options.mountpoint,
+        lambda: print(f"{options.mountpoint}: mounted until SIGTERM or Ctrl-C", flush=True),
+        devfs=options.devfs,
+        allow_other=options.allow_other,
+    )
+
+
 def _fail(options: argparse.Namespace) -> None:
     _show_one(options, _open(options).fail(options.npu, options.fault))
 
 
 def _recover(options: argparse.Namespace) -> None:
-    _show_one(options, _open(options).recover(options.npu))
+    _show_one(options, _open(options).recover(options.npu, options.fault))
 
 
 def _remove(options: argparse.Namespace) -> None:
@@ -71,7 +101,21 @@ def _add(options: argparse.Namespace) -> None:
     there = simulation.state().cards
     cards = parse_scenario(_read(options.scenario), options.scenario, beside=[card.card for card in there])
     now = simulation.add_cards(cards)
-    _show(now.cards[len(there) :], now)
+    _show(options, now.cards[len(there) :], now)
+
+
+def _renumber(options: argparse.Namespace) -> None:
+    simulation = _open(options)
+    position = _position(simulation, options.npu)
+    now = simulation.renumber(options.npu, options.index)
+    _show(options, [now.cards[position]], now)
+
+
+def _replace(options: argparse.Namespace) -> None:
+    simulation = _open(options)
+    position = _position(simulation, options.npu)
+    now = simulation.replace(options.npu, options.uuid)
+    _show(options, [now.cards[position]], now)
 
 
 def _occupy(options: argparse.Namespace) -> None:
@@ -86,70 +130,24 @@ def _driver(options: argparse.Namespace) -> None:
     simulation = _open(options)
     families = tuple(options.family or FAMILIES)
     now = simulation.unload_driver(families) if options.action == "unload" else simulation.load_driver(families)
-    _show(now.cards, now)
+    _show(options, now.cards, now)
 
 
 _COMMANDS = {
     "create": _create,
     "run": _run,
+    "play": _play,
+    "mount": _mount,
     "fail": _fail,
     "recover": _recover,
     "remove": _remove,
     "add": _add,
+    "renumber": _renumber,
+    "replace": _replace,
     "occupy": _occupy,
     "release": _release,
     "driver": _driver,
 }
-
-
-def _parser() -> argparse.ArgumentParser:
-    everywhere = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
-    everywhere.add_argument("--version", action="version", version=f"furiosa-npu-simulator {__version__}")
-    everywhere.add_argument("--devfs-root", metavar="FOLDER", help="in place of DIR/dev; never /dev itself")
-    everywhere.add_argument("--sysfs-root", metavar="FOLDER", help="in place of DIR/sys; never /sys itself")
-    parser = argparse.ArgumentParser(
-        prog="furiosa-npu-simulator",
-        description="Simulated NPUs: writes what the drivers show (DIR/dev, DIR/sys) and changes it while it lives.",
-        parents=[everywhere],
-        allow_abbrev=False,
-    )
-    commands = parser.add_subparsers(dest="command", metavar="COMMAND", required=True)
-
-    def command(name: str, text: str) -> argparse.ArgumentParser:
-        made = commands.add_parser(name, help=text, description=text, parents=[everywhere], allow_abbrev=False)
-        made.add_argument("dir", metavar="DIR", help="the simulation's folder")
-        return made
-
-    create = command("create", "Write the cards of a scenario, in place of what an earlier create wrote.")
-    create.add_argument("scenario", metavar="SCENARIO", help="YAML file with a list of cards")
-    create.add_argument("--plain-files", action="store_true", help="plain files for devices, even as root")
-    command("run", "Keep it living: heartbeats and the counters of PEs in use move, until SIGTERM or Ctrl-C.")
-    per_card = {
-        "fail": "A card has a fault from now on; without FAULT it is not alive.",
-        "recover": "A card has no fault any more.",
-        "remove": "A card drops off the bus.",
-        "add": "A card that was removed is back, or new cards of a scenario are there.",
-        "occupy": "Somebody opens PEs of a card; without PE, all.",
-        "release": "Whoever holds PEs of a card closes them; without PE, all.",
-    }
-    for name, text in per_card.items():
-        made = command(name, text)
-        if name == "add":
-            which = made.add_mutually_exclusive_group(required=True)
-            which.add_argument("npu", metavar="NPU", nargs="?", help=_NPU_HELP)
-            which.add_argument("--scenario", metavar="SCENARIO", help="YAML file with a list of new cards")
-        else:
-            made.add_argument("npu", metavar="NPU", help=_NPU_HELP)
-        if name == "fail":
-            made.add_argument(
-                "fault", metavar="FAULT", nargs="?", choices=FAULTS, default=FAULTS[0], help=", ".join(FAULTS)
-            )
-        if name in ("occupy", "release"):
-            made.add_argument("pes", metavar="PE", nargs="*", help="as in a device file's name: 0, pe0, 0-1")
-    driver = command("driver", "Load or unload the drivers: device files and management folders come or go.")
-    driver.add_argument("action", choices=("load", "unload"))
-    driver.add_argument("--family", choices=FAMILIES, action="append", help="one family's driver alone; repeatable")
-    return parser
 
 
 def _root(options: argparse.Namespace, name: str) -> str | None:
@@ -173,18 +171,30 @@ def _read(path: str) -> str:
         raise ScenarioError(path, error.strerror or "nothing to read", "YAML text") from error
 
 
+def _position(simulation: Simulation, npu: str) -> int:
+    """Which card it is, for when it has another name."""
+    now = simulation.state()
+    target = find(now, npu)
+    return next(position for position, card in enumerate(now.cards) if card is target)
+
+
 def _show_one(options: argparse.Namespace, now: State) -> None:
-    _show([find(now, options.npu)], now)
+    _show(options, [find(now, options.npu)], now)
 
 
-def _show(cards: Sequence[CardState], now: State) -> None:
+def _show(options: argparse.Namespace, cards: Sequence[CardState], now: State) -> None:
+    mounted = is_mounted(options.dir)
     for card in cards:
-        words = [f"fault {fault}" for fault in card.faults]
+        words = [f"fault {fault}{_note(fault, mounted)}" for fault in card.faults]
         words += [f"in use {hold.suffix}" for hold in card.holds]
         words += ["driver unloaded"] if card.card.family in now.unloaded else []
         words = words if card.present else ["removed"]
         facts = card.card
         print(f"{facts.name} {facts.family} {facts.uuid or '-'} {facts.pci_bdf}: {', '.join(words) or 'idle'}")
+
+
+def _note(fault: Fault, mounted: bool) -> str:
+    return " (shows through a mount alone)" if KIND[fault.name].through_a_mount and not mounted else ""
 
 
 def _complain(error: object, code: int) -> int:

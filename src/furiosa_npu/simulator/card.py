@@ -21,6 +21,10 @@ class Card(NamedTuple):
     platform_type: str
     temperature_celsius: float
     power_watts: float
+    driver_version: str
+    """as `version` shows it; a Renegade's before 2024.2 is of the older generation"""
+    critical_celsius: float | None
+    """what `temp<n>_crit` shows; None: there are no such files"""
 
     @property
     def name(self) -> str:

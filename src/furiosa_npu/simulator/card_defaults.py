@@ -1,14 +1,19 @@
 """What a scenario leaves open: the place of a card in the list decides, what others have said is stepped over."""
 
 import itertools
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from typing import cast
 
 from furiosa_npu.hardware.reading import Family
-from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError
+from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError, say
 
+UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
+
+_SERIAL_PREFIX: dict[Family, str] = {"warboy": "WBYSIM", "renegade": "RNGDSIM"}
 _DEFAULT_TEMPERATURE_CELSIUS: dict[Family, float] = {"warboy": 40.0, "renegade": 35.0}
+_DEFAULT_DRIVER_VERSION: dict[Family, str] = {"warboy": "1.9.2, 3def9c2", "renegade": "2026.2.0, 7b1d2e9"}
 _DEFAULT_POWER_WATTS: dict[Family, float] = {"warboy": 1.37, "renegade": 38.0}
 
 
@@ -36,28 +41,45 @@ def fill(wishes: Sequence[dict[str, object]], taken: Sequence[Card], source: str
         if "pci_bdf" not in said:
             said["pci_bdf"] = next(address for address in _addresses(position) if address not in addresses)
             addresses.add(cast(str, said["pci_bdf"]))
-        text = next(candidate for candidate in _uuids(position) if candidate not in uuids)
+        text = next(candidate for candidate in _uuids(f"{position}") if candidate not in uuids)
         uuids.add(text)
         defaults = {
             "uuid": text.upper() if family == "warboy" else text,
-            "serial": f"{'WBY' if family == 'warboy' else 'RNGD'}SIM{position:06}",
+            "serial": f"{_SERIAL_PREFIX[family]}{position:06}",
             "numa_node": 0,
             "platform_type": "FuriosaAI",
             "temperature_celsius": _DEFAULT_TEMPERATURE_CELSIUS[family],
             "power_watts": _DEFAULT_POWER_WATTS[family],
+            "driver_version": _DEFAULT_DRIVER_VERSION[family],
+            "critical_celsius": None,
         }
         cards.append(Card(**(defaults | said)))  # type: ignore[arg-type]
     return tuple(cards)
+
+
+def successor(old: Card, uuid_text: str | None, there: Sequence[Card]) -> Card:
+    """The card that takes the place of `old`. Raises `ScenarioError` for a UUID that is none, or is another card's."""
+    taken = {card.uuid.lower() for card in there}
+    if uuid_text is None:
+        text = next(text for text in _uuids(f"{old.uuid}/{old.serial}") if text not in taken)
+        new = text.upper() if old.family == "warboy" else text
+    elif UUID.fullmatch(uuid_text) is None:
+        raise ScenarioError("UUID", say(uuid_text), "8-4-4-4-12 hexadecimal digits")
+    elif uuid_text.lower() in taken:
+        raise ScenarioError("UUID", say(uuid_text), "another one than that of a card which is there")
+    else:
+        new = uuid_text
+    return old._replace(uuid=new, serial=f"{_SERIAL_PREFIX[old.family]}{new[:8].upper()}")
+
+
+def _uuids(name: str) -> Iterator[str]:
+    """UUIDs of a name, the same each time."""
+    name_space = uuid.uuid5(uuid.NAMESPACE_DNS, "furiosa-npu-simulator")
+    for attempt in itertools.count():
+        yield str(uuid.uuid5(name_space, name if attempt == 0 else f"{name}/{attempt}"))
 
 
 def _addresses(position: int) -> Iterator[str]:
     """PCI addresses from `0000:01:00.0` on: the one of this position first."""
     for step in range(position, position + 2048):
         yield f"{step // 255:04x}:{step % 255 + 1:02x}:00.0"
-
-
-def _uuids(position: int) -> Iterator[str]:
-    """UUIDs that are the same each time: the one of this position first."""
-    name_space = uuid.uuid5(uuid.NAMESPACE_DNS, "furiosa-npu-simulator")
-    for attempt in itertools.count():
-        yield str(uuid.uuid5(name_space, f"{position}" if attempt == 0 else f"{position}/{attempt}"))

@@ -1,13 +1,20 @@
 """How commands change a simulation: pure functions from state to state.
 
-A change that a real machine would refuse raises `ChangeError`; an NPU that is not known raises `UnknownNpuError`.
+A change that a real machine would refuse raises `ChangeError`; an NPU that is not known raises `UnknownNpuError`, a
+fault that there is none of `FaultError`, another value that cannot be `ScenarioError`.
 """
 
 from collections.abc import Callable, Sequence
 
 from furiosa_npu.hardware.reading import FAMILIES, Family
-from furiosa_npu.simulator.card import Card
-from furiosa_npu.simulator.state import PE_RANGES, CardState, Fault, Hold, State, UnknownNpuError, find, pe_suffix
+from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError, say
+from furiosa_npu.simulator.card_defaults import successor
+from furiosa_npu.simulator.fault_values import read_fault
+from furiosa_npu.simulator.faults import Fault, kind_of
+from furiosa_npu.simulator.places import device_file
+from furiosa_npu.simulator.renegade import is_older_driver
+from furiosa_npu.simulator.state import PE_RANGES, CardState, Hold, State, UnknownNpuError, find, pe_suffix
+from furiosa_npu.simulator.tree import of_the_driver, render
 
 _ALL_PES: dict[Family, tuple[tuple[int, int], ...]] = {"warboy": ((0, 1),), "renegade": ((0, 3), (4, 7))}
 """The widest files that together open every PE."""
@@ -17,14 +24,46 @@ class ChangeError(RuntimeError):
     """A change that the machine, as it is now, would not let happen."""
 
 
-def fail(state: State, npu: str, fault: Fault = "not-alive") -> State:
-    """The card has this fault from now on."""
-    return _change_present(state, npu, lambda c: c._replace(faults=tuple(sorted({*c.faults, fault}))))
+def fail(state: State, npu: str, fault: str = "not-alive") -> State:
+    """The card has this fault (`NAME` or `NAME=VALUE`) from now on; `heartbeat-reset` happens once and is over."""
+
+    def failed(card: CardState) -> CardState:
+        new = read_fault(fault, card, of_the_driver(state, card))
+        if new.name == "heartbeat-reset":
+            return card._replace(heartbeat_seconds=0)
+        if new.name == "throttling":
+            _refuse_throttling(card.card)
+        others = [each for each in card.faults if each.subject != new.subject]
+        errors = card.errors + 1 if new.name == "errors" else card.errors
+        return card._replace(faults=tuple(sorted([*others, new])), errors=errors)
+
+    return _change_present(state, npu, failed)
 
 
-def recover(state: State, npu: str) -> State:
-    """The card has no fault any more."""
-    return _change_present(state, npu, lambda c: c._replace(faults=()))
+def _refuse_throttling(card: Card) -> None:
+    if card.family == "warboy":
+        raise ChangeError(f"{card.name}: Warboy's driver shows no throttling")
+    if is_older_driver(card.driver_version):
+        raise ChangeError(
+            f"{card.name}: its driver {card.driver_version!r} is of before 2024.2 and shows no throttling"
+        )
+
+
+def recover(state: State, npu: str, fault: str | None = None) -> State:
+    """The card has no fault any more, or none of this `NAME`, or not this one `NAME=VALUE`. One it has not stays so."""
+
+    def recovered(card: CardState) -> CardState:
+        return card._replace(faults=tuple(each for each in card.faults if each not in over(card)))
+
+    def over(card: CardState) -> Sequence[Fault]:
+        if fault is None:
+            return card.faults
+        if "=" in fault:
+            return [read_fault(fault, card, of_the_driver(state, card))]
+        name = kind_of(fault, to_end=True).name
+        return [each for each in card.faults if each.name == name]
+
+    return _change_present(state, npu, recovered)
 
 
 def remove(state: State, npu: str) -> State:
@@ -34,12 +73,43 @@ def remove(state: State, npu: str) -> State:
 
 def add(state: State, npu: str) -> State:
     """A card that was removed is back in its slot, started anew, its faults with it. One that is there stays so."""
-    return _change(state, npu, lambda c: c if c.present else c._replace(present=True, heartbeat_seconds=0))
+    return _change(state, npu, lambda c: c if c.present else _started_anew(c))
 
 
 def add_cards(state: State, cards: Sequence[Card]) -> State:
     """New cards in further slots (`parse_scenario(..., beside=...)` has seen to it that they differ)."""
     return state._replace(cards=(*state.cards, *(CardState(card) for card in cards)))
+
+
+def _started_anew(card: CardState) -> CardState:
+    return card._replace(present=True, heartbeat_seconds=0, errors=0, doorbells=0)
+
+
+def renumber(state: State, npu: str, index: int) -> State:
+    """The driver gives the card another number, as after a boot that found cards in another order."""
+    if type(index) is not int or not 0 <= index <= MAX_INDEX:
+        raise ScenarioError("INDEX", say(index), f"an integer from 0 to {MAX_INDEX}")
+    target = find(state, npu).card
+    for other in state.cards:
+        if other.card != target and (other.card.family, other.card.index) == (target.family, index):
+            raise ChangeError(f"npu{index} ({target.family}): is another card, {other.card.uuid or other.card.pci_bdf}")
+
+    def renumbered(card: CardState) -> CardState:
+        if card.holds:
+            raise ChangeError(f"{card.card.name}: is in use, {card.card.name}{card.holds[0].suffix}; release it first")
+        return card._replace(card=card.card._replace(index=index))
+
+    return _change_present(state, npu, renumbered)
+
+
+def replace(state: State, npu: str, uuid: str | None = None) -> State:
+    """Another card of the same kind in the same slot, with the same number: unused, without a fault, counting from 0.
+
+    Its UUID and serial number are new, and the same each time unless `uuid` is said.
+    """
+    old = find(state, npu).card
+    new = successor(old, uuid, [card.card for card in state.cards])
+    return _change(state, npu, lambda _: CardState(new))
 
 
 def occupy(state: State, npu: str, pes: Sequence[str] = ()) -> State:
@@ -57,11 +127,14 @@ def occupy(state: State, npu: str, pes: Sequence[str] = ()) -> State:
                 if hold.pes & other.pes:
                     name = card.card.name
                     raise ChangeError(f"{name}{hold.suffix}: busy, {name}{other.suffix} is in use; release it first")
+            if device_file(card.card, hold.suffix) not in there:
+                raise ChangeError(f"{card.card.name}{hold.suffix}: has no device file, for the card has a fault")
             card = card._replace(holds=tuple(sorted((*card.holds, hold))))
         return card
 
     if find(state, npu).card.family in state.unloaded:
         raise ChangeError(f"{npu}: has no device files, its driver is unloaded; load it first")
+    there = render(state)
     return _change_present(state, npu, opened)
 
 
@@ -94,10 +167,17 @@ def advance(state: State, seconds: int) -> State:
     """Time goes on: heartbeats and the counters of PEs in use move, those of a card that is not alive stand still."""
 
     def later(card: CardState) -> CardState:
-        if not card.present or "not-alive" in card.faults:
+        if not card.present:
             return card
-        holds = tuple(hold._replace(seconds=hold.seconds + seconds) for hold in card.holds)
-        return card._replace(heartbeat_seconds=card.heartbeat_seconds + seconds, holds=holds)
+        if card.has("errors"):
+            card = card._replace(errors=card.errors + seconds)
+        if card.has("not-alive"):
+            return card
+        return card._replace(
+            heartbeat_seconds=card.heartbeat_seconds + (0 if card.has("heartbeat-stopped") else seconds),
+            doorbells=card.doorbells + seconds * sum(len(hold.pes) for hold in card.holds),
+            holds=tuple(hold._replace(seconds=hold.seconds + seconds) for hold in card.holds),
+        )
 
     return state._replace(cards=tuple(later(card) for card in state.cards))
 

@@ -6,6 +6,7 @@ A driver takes the number 2 and shows `2 (NORMAL 1)`; a plain file keeps what wa
 from collections.abc import Callable
 
 from furiosa_npu.simulator.nodes import Text, Tree
+from furiosa_npu.simulator.places import management_folder
 from furiosa_npu.simulator.renegade import GOVERNORS
 from furiosa_npu.simulator.state import CardState, State
 from furiosa_npu.simulator.warboy import PERFORMANCE_MODES
@@ -13,9 +14,8 @@ from furiosa_npu.simulator.warboy import PERFORMANCE_MODES
 
 def control_path(card: CardState) -> str:
     """The file of a card that is read and written."""
-    if card.card.family == "warboy":
-        return f"sys/devices/virtual/npu_mgmt/{card.card.name}_mgmt/performance_mode"
-    return f"sys/devices/virtual/rngd_mgmt/rngd!{card.card.name}mgmt/npu_governor"
+    file = "performance_mode" if card.card.family == "warboy" else "npu_governor"
+    return f"{management_folder(card.card)}/{file}"
 
 
 def take_in(state: State, tree: Tree, read: Callable[[str], str | None]) -> tuple[State, frozenset[str]]:

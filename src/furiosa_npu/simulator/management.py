@@ -6,7 +6,7 @@ from furiosa_npu.simulator.state import CardState
 READ_WRITE = 0o644
 WRITE_ONLY = 0o200
 
-_ERROR_COUNTERS = (
+_COUNTERS = (
     "AXI Post Error",
     "AXI Fetch Error",
     "AXI Discard Error",
@@ -34,5 +34,13 @@ def common_files(card: CardState, major: int, minor: int) -> dict[str, Text]:
         "device_sn": line(facts.serial),
         "device_uuid": line(facts.uuid),
         "heartbeat": line(card.heartbeat_seconds),
-        "atr_error": Text("".join(f"{counter}: 0\n" for counter in _ERROR_COUNTERS)),
+        "version": line(facts.driver_version),
+        "atr_error": Text(
+            "".join(f"{name}: {card.errors if _is_error(name) else card.doorbells}\n" for name in _COUNTERS)
+        ),
     }
+
+
+def _is_error(counter: str) -> bool:
+    """`Doorbell done` counts work."""
+    return counter.endswith("Error")

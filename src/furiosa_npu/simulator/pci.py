@@ -4,19 +4,23 @@ Files as in the kernel's Documentation/ABI/testing/sysfs-bus-pci and Documentati
 """
 
 from furiosa_npu.hardware.reading import Family
-from furiosa_npu.simulator.card import Card
 from furiosa_npu.simulator.management import line
 from furiosa_npu.simulator.nodes import Text, Tree, link_between
+from furiosa_npu.simulator.state import CardState
 
 _DEVICE_ID: dict[Family, str] = {"warboy": "0x0000", "renegade": "0x0001"}
 _DRIVER: dict[Family, str] = {"warboy": "npu", "renegade": "rngd"}
-_LINK: dict[Family, tuple[int, str]] = {"warboy": (8, "16.0 GT/s PCIe"), "renegade": (16, "32.0 GT/s PCIe")}
+_WIDTH: dict[Family, int] = {"warboy": 8, "renegade": 16}
+_SPEED: dict[Family, str] = {"warboy": "16.0 GT/s PCIe", "renegade": "32.0 GT/s PCIe"}
+_SLOWER: dict[Family, str] = {"warboy": "8.0 GT/s PCIe", "renegade": "16.0 GT/s PCIe"}
+"""One generation below."""
 
 
-def render(card: Card, hwmon: int, driven: bool) -> Tree:
+def render(state: CardState, hwmon: int, driven: bool) -> Tree:
     """The PCI device; `driven`: with driver link and sensors, numbered `hwmon`."""
+    card = state.card
     folder = _folder(card.pci_bdf)
-    width, speed = _LINK[card.family]
+    width, speed = _WIDTH[card.family], _SPEED[card.family]
     files = {
         "vendor": line("0x1ed2"),
         "device": line(_DEVICE_ID[card.family]),
@@ -27,9 +31,9 @@ def render(card: Card, hwmon: int, driven: bool) -> Tree:
         "numa_node": line(card.numa_node),
         "local_cpus": line("ffffffff"),
         "local_cpulist": line("0-31"),
-        "current_link_width": line(width),
+        "current_link_width": line(width // 2 if state.has("link-narrow") else width),
         "max_link_width": line(width),
-        "current_link_speed": line(speed),
+        "current_link_speed": line(_SLOWER[card.family] if state.has("link-slow") else speed),
         "max_link_speed": line(speed),
         "uevent": Text(
             f"PCI_CLASS=120000\nPCI_ID=1ED2:{_DEVICE_ID[card.family][2:]}\nPCI_SLOT_NAME={card.pci_bdf}\n", 0o644
@@ -39,7 +43,7 @@ def render(card: Card, hwmon: int, driven: bool) -> Tree:
     tree: Tree = {f"{folder}/{name}": text for name, text in files.items()}
     if driven:
         sensors = f"{folder}/hwmon/hwmon{hwmon}"
-        tree |= {f"{sensors}/{name}": text for name, text in _sensors(card).items()}
+        tree |= {f"{sensors}/{name}": text for name, text in _sensors(state).items()}
         driver = f"sys/bus/pci/drivers/{_DRIVER[card.family]}"
         tree[f"sys/class/hwmon/hwmon{hwmon}"] = link_between(f"sys/class/hwmon/hwmon{hwmon}", sensors)
         tree[f"{driver}/{card.pci_bdf}"] = link_between(f"{driver}/{card.pci_bdf}", folder)
@@ -56,9 +60,10 @@ def _folder(bdf: str) -> str:
     return f"{root}/{bdf}" if bus == 0 else f"{root}/{domain}:00:{bus >> 3:02x}.{bus & 7}/{bdf}"
 
 
-def _sensors(card: Card) -> dict[str, Text]:
+def _sensors(state: CardState) -> dict[str, Text]:
     """millidegrees Celsius, microwatts, milliamperes, millivolts."""
-    millidegrees = round(card.temperature_celsius * 1000)
+    card = state.card
+    millidegrees = round(float(state.value_of("temperature") or card.temperature_celsius) * 1000)
     microwatts = round(card.power_watts * 1_000_000)
     files = {"name": line(card.name)}
     if card.family == "warboy":
@@ -75,5 +80,7 @@ def _sensors(card: Card) -> dict[str, Text]:
     files |= {"power1_label": line("RMS_TOTAL"), "power1_average": line(microwatts)}
     for number, label in enumerate(temperatures, start=1):
         files[f"temp{number}_label"] = line(label)
+        if card.critical_celsius is not None:
+            files[f"temp{number}_crit"] = line(round(card.critical_celsius * 1000))
         files[f"temp{number}_input"] = line(millidegrees if label == "PEAK" else min(millidegrees, 28_000))
     return files

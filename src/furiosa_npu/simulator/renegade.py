@@ -2,6 +2,7 @@
 
 from furiosa_npu.simulator.management import READ_WRITE, common_files, line
 from furiosa_npu.simulator.nodes import Device, Text, Tree, link_between
+from furiosa_npu.simulator.places import class_entry, device_file, management_folder
 from furiosa_npu.simulator.state import (
     CYCLES_A_SECOND,
     PE_COUNT,
@@ -38,16 +39,16 @@ def render(card: CardState, majors: tuple[int, int]) -> Tree:
     ):
         for minor, suffix in enumerate(suffixes, start=index * minors):
             name = f"npu{index}{suffix}"
-            folder = f"sys/devices/virtual/rngd_mgmt/rngd!{name}"
+            folder, link = class_entry(card.card, name)
             tree[f"{folder}/dev"] = line(f"{major}:{minor}")
             tree[f"{folder}/uevent"] = Text(f"MAJOR={major}\nMINOR={minor}\nDEVNAME=rngd/{name}\n", 0o644)
-            tree[f"sys/class/rngd_mgmt/rngd!{name}"] = link_between(f"sys/class/rngd_mgmt/rngd!{name}", folder)
-            tree[f"dev/rngd/{name}"] = Device(major, minor)
-    management = f"sys/devices/virtual/rngd_mgmt/rngd!npu{index}mgmt"
+            tree[link] = link_between(link, folder)
+            tree[device_file(card.card, suffix)] = Device(major, minor)
+    management = management_folder(card.card)
     files = _management(card, majors[0], index * MINORS_A_CARD)
     tree |= {f"{management}/{file}": text for file, text in files.items()}
     for pe in range(PE_COUNT["renegade"]):
-        folder = f"sys/devices/virtual/rngd_mgmt/rngd!npu{index}pe{pe}"
+        folder, _ = class_entry(card.card, f"npu{index}pe{pe}")
         hold = next((hold for hold in card.holds if pe in hold.pes), None)
         tree |= {f"{folder}/{file}": text for file, text in _pe_files(hold).items()}
     return tree
@@ -56,19 +57,30 @@ def render(card: CardState, majors: tuple[int, int]) -> Tree:
 def _management(card: CardState, major: int, minor: int) -> dict[str, Text]:
     held = frozenset[int]().union(*(hold.pes for hold in card.holds))
     uuid = card.card.uuid
-    return common_files(card, major, minor) | {
+    older = is_older_driver(card.card.driver_version)
+    files = common_files(card, major, minor) | {
         "device_type": line("RNGD"),
-        "device_state": line(1 if "not-alive" in card.faults else 0),
+        "device_state": line(int(card.has("not-alive") is not older)),
         "board_revision": line("BD_REV_A0"),
         "soc_id": line(f"{uuid[:8]}-{uuid[-8:]}".upper() if uuid else "00000000-00000000"),
         "fw_version": line("2026.2.0, 1f0a5c3"),
-        "version": line("2026.2.0, 7b1d2e9"),
         "cur_pe_ids": line(",".join(suffix.removeprefix("pe") for suffix in _PE_SUFFIXES)),
         "npu_clocks": Text(f"{_PE_CLOCK_HZ}\n" * PE_COUNT["renegade"]),
+    }
+    if older:
+        return files
+    throttling = card.value_of("throttling") or ("0x0" if held else "0x1")
+    return files | {
         "pe_occupancy": Text("".join(f"{int(pe in held)}\n" for pe in range(PE_COUNT["renegade"]))),
         "npu_governor": Text(f"{card.governor}\n", READ_WRITE),
-        "throttle_reason": line("0x0" if held else "0x1"),
+        "throttle_reason": line(throttling),
     }
+
+
+def is_older_driver(version: str) -> bool:
+    """Before 2024.2: device_state 1 is alive, and PEs in use, governor and throttling are not shown."""
+    year, release = version.split(".")[:2]
+    return (int(year), int(release)) < (2024, 2)
 
 
 def _pe_files(hold: Hold | None) -> dict[str, Text]:

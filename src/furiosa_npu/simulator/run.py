@@ -7,7 +7,6 @@ import contextlib
 import fcntl
 import os
 import select
-import signal
 import time
 from collections.abc import Callable
 
@@ -15,6 +14,7 @@ from furiosa_npu.linux.inotify import IN_CLOSE_WRITE, Inotify
 from furiosa_npu.simulator.changes import ChangeError
 from furiosa_npu.simulator.controls import control_path
 from furiosa_npu.simulator.simulation import Simulation
+from furiosa_npu.simulator.stop import stop_descriptor
 from furiosa_npu.simulator.writer import place
 
 
@@ -40,10 +40,7 @@ def run(simulation: Simulation, running: Callable[[], None]) -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             raise ChangeError(f"{simulation.folder}: is run by another process already") from None
-        stop, told = os.pipe()
-        os.set_blocking(told, False)
-        for number in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(number, lambda *_: os.write(told, b"."))
+        stop = stop_descriptor()
         writes = Inotify()
 
         def wait(seconds: float) -> bool:

@@ -10,6 +10,8 @@ cards:
     platform_type: FuriosaAI  # VITIS and HAPS are the FPGA samples
     temperature_celsius: 40
     power_watts: 1.37
+    driver_version: "2023.3.0, abc1234"  # as the file version shows it; a Renegade's before 2024.2 is an older driver
+    critical_celsius: 95    # every temperature sensor has temp<n>_crit; by default none has
 """
 
 import math
@@ -19,7 +21,7 @@ from typing import NamedTuple, cast
 
 from furiosa_npu.hardware.reading import FAMILIES
 from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError, say
-from furiosa_npu.simulator.card_defaults import fill
+from furiosa_npu.simulator.card_defaults import UUID, fill
 
 
 class _Field(NamedTuple):
@@ -32,8 +34,8 @@ class _Field(NamedTuple):
         return ScenarioError(self.place, say(self.value), expected)
 
 
+_VERSION = re.compile(r"[0-9]{1,9}(\.[0-9]{1,9}){2}(, [0-9A-Za-z]{1,40})?", re.ASCII)
 _BDF = re.compile(r"[0-9a-f]{4}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]")
-_UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 
 
 def parse_scenario(text: str, source: str = "scenario", beside: Sequence[Card] = ()) -> tuple[Card, ...]:
@@ -86,7 +88,7 @@ def _check_index(field: _Field) -> None:
 
 
 def _check_uuid(field: _Field) -> None:
-    if not isinstance(field.value, str) or not (field.value == "" or _UUID.fullmatch(field.value)):
+    if not isinstance(field.value, str) or not (field.value == "" or UUID.fullmatch(field.value)):
         raise field.wrong('a UUID (8-4-4-4-12 hexadecimal digits), or "" for a card without one')
 
 
@@ -115,6 +117,11 @@ def _check_temperature(field: _Field) -> None:
         raise field.wrong("a number of degrees Celsius from -273.15 to 1000")
 
 
+def _check_driver_version(field: _Field) -> None:
+    if not isinstance(field.value, str) or not _VERSION.fullmatch(field.value):
+        raise field.wrong('a driver version, e.g. "2023.3.0, abc1234" (in quotes)')
+
+
 def _check_power(field: _Field) -> None:
     if not _is_number(field.value) or not 0 <= cast(float, field.value) <= 100_000:
         raise field.wrong("a number of watts from 0 to 100000")
@@ -130,6 +137,8 @@ _CHECKS = {
     "platform_type": _check_platform_type,
     "temperature_celsius": _check_temperature,
     "power_watts": _check_power,
+    "driver_version": _check_driver_version,
+    "critical_celsius": _check_temperature,
 }
 
 

@@ -13,7 +13,7 @@ from furiosa_npu.hardware.reading import FAMILIES, Family, Roots
 from furiosa_npu.simulator import changes, controls, majors, state_file, writer
 from furiosa_npu.simulator.card import Card
 from furiosa_npu.simulator.nodes import Tree
-from furiosa_npu.simulator.state import CardState, Fault, State
+from furiosa_npu.simulator.state import CardState, State
 from furiosa_npu.simulator.tree import render
 
 
@@ -28,9 +28,9 @@ class WrongRootError(ValueError):
 class Simulation:
     """Simulated NPUs in a folder. An NPU is named by UUID, PCI address or a name that is unique (`npu0`).
 
-    Methods raise `NoSimulationError` and `UnknownNpuError` for what is not there, `ChangeError` for what a machine
-    would not let happen, `WrongRootError` for the machine's own /dev and /sys, `OSError` where the folder
-    cannot be written.
+    Methods raise `NoSimulationError`, `UnknownNpuError` and `FaultError` for what is not there, `ScenarioError` for a
+    value that cannot be, `ChangeError` for what a machine would not let happen, `WrongRootError` for the machine's own
+    /dev and /sys, `OSError` where the folder cannot be written.
     """
 
     def __init__(self, folder: str, devfs_root: str | None = None, sysfs_root: str | None = None) -> None:
@@ -104,13 +104,13 @@ class Simulation:
                 self._save(new, stored)
             return new
 
-    def fail(self, npu: str, fault: Fault = "not-alive") -> State:
-        """The card has this fault from now on."""
+    def fail(self, npu: str, fault: str = "not-alive") -> State:
+        """The card has this fault, `NAME` or `NAME=VALUE` (`faults.KINDS`), from now on."""
         return self.change(lambda now: changes.fail(now, npu, fault))
 
-    def recover(self, npu: str) -> State:
-        """The card has no fault any more."""
-        return self.change(lambda now: changes.recover(now, npu))
+    def recover(self, npu: str, fault: str | None = None) -> State:
+        """The card has no fault any more; with `fault`, none of that name, or not that one."""
+        return self.change(lambda now: changes.recover(now, npu, fault))
 
     def remove(self, npu: str) -> State:
         """The card drops off the bus."""
@@ -123,6 +123,14 @@ class Simulation:
     def add_cards(self, cards: Sequence[Card]) -> State:
         """New cards; those of `parse_scenario(text, source, beside=[c.card for c in simulation.state().cards])`."""
         return self.change(lambda now: changes.add_cards(now, cards))
+
+    def renumber(self, npu: str, index: int) -> State:
+        """The driver gives the card another number."""
+        return self.change(lambda now: changes.renumber(now, npu, index))
+
+    def replace(self, npu: str, uuid: str | None = None) -> State:
+        """Another card in the same slot with the same number."""
+        return self.change(lambda now: changes.replace(now, npu, uuid))
 
     def occupy(self, npu: str, pes: Sequence[str] = ()) -> State:
         """Somebody opens device files: `0`, `pe0`, `0-3`; none named: the whole card."""

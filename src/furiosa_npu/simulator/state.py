@@ -1,13 +1,10 @@
 """What a simulation is at one instant, and which card of it the user means. Values and pure functions."""
 
-from typing import Literal, NamedTuple, get_args
+from typing import NamedTuple
 
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.simulator.card import Card
-
-Fault = Literal["not-alive"]
-FAULTS: tuple[Fault, ...] = get_args(Fault)
-"""What can go wrong with a card. not-alive: the driver says that the card does not answer."""
+from furiosa_npu.simulator.faults import Fault
 
 PE_COUNT: dict[Family, int] = {"warboy": 2, "renegade": 8}
 PE_RANGES: dict[Family, tuple[tuple[int, int], ...]] = {
@@ -50,10 +47,23 @@ class CardState(NamedTuple):
     present: bool = True
     """in its slot"""
     faults: tuple[Fault, ...] = ()
+    """sorted, one of a subject"""
     heartbeat_seconds: int = 0
+    errors: int = 0
+    """what each line of atr_error that ends in `Error` has counted"""
+    doorbells: int = 0
+    """what its lines `Doorbell done` have counted: seconds of PEs at work, no error"""
     holds: tuple[Hold, ...] = ()
     performance_mode: int = 4
     governor: str = "performance"
+
+    def has(self, fault: str) -> bool:
+        """Whether it has a fault of this name."""
+        return self.value_of(fault) is not None
+
+    def value_of(self, fault: str) -> str | None:
+        """The value of the fault of this name; None where the card does not have it."""
+        return next((each.value for each in self.faults if each.name == fault), None)
 
 
 class State(NamedTuple):

@@ -4,9 +4,10 @@ import json
 from typing import Any
 
 from furiosa_npu.simulator.card import Card
+from furiosa_npu.simulator.faults import Fault
 from furiosa_npu.simulator.state import CardState, Hold, State
 
-FORMAT = 1
+FORMAT = 2
 
 
 class StateFileError(ValueError):
@@ -58,7 +59,7 @@ def _card(entry: dict[str, Any]) -> CardState:
         **entry
         | {
             "card": Card(**entry["card"]),
-            "faults": tuple(entry["faults"]),
+            "faults": tuple(Fault(*fault) for fault in entry["faults"]),
             "holds": tuple(Hold(*hold) for hold in entry["holds"]),
         }
     )

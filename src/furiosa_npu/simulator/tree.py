@@ -1,8 +1,9 @@
 """The whole driver tree of a state."""
 
 from furiosa_npu.simulator import pci, renegade, warboy
+from furiosa_npu.simulator.fault_effects import with_faults
 from furiosa_npu.simulator.nodes import Folder, Tree
-from furiosa_npu.simulator.state import State
+from furiosa_npu.simulator.state import CardState, State
 
 
 def render(state: State) -> Tree:
@@ -12,9 +13,14 @@ def render(state: State) -> Tree:
         if not card.present:
             continue
         driven = card.card.family not in state.unloaded
-        tree |= pci.render(card.card, position, driven)
-        if driven and card.card.family == "warboy":
-            tree |= warboy.render(card, state.warboy_majors)
-        elif driven:
-            tree |= renegade.render(card, state.renegade_majors)
+        tree |= pci.render(card, position, driven)
+        if driven:
+            tree |= with_faults(card, of_the_driver(state, card))
     return tree
+
+
+def of_the_driver(state: State, card: CardState) -> Tree:
+    """What the card's driver makes: device files and class folders, as they are without a missing or broken file."""
+    if card.card.family == "warboy":
+        return warboy.render(card, state.warboy_majors)
+    return renegade.render(card, state.renegade_majors)

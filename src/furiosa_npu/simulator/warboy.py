@@ -2,6 +2,7 @@
 
 from furiosa_npu.simulator.management import READ_WRITE, WRITE_ONLY, common_files, line
 from furiosa_npu.simulator.nodes import Device, Text, Tree, link_between
+from furiosa_npu.simulator.places import class_entry, device_file, management_folder
 from furiosa_npu.simulator.state import (
     CYCLES_A_SECOND,
     PE_RANGES,
@@ -30,17 +31,17 @@ def render(card: CardState, majors: tuple[int, ...]) -> Tree:
     for offset, suffix in enumerate(_SUFFIXES):
         name = f"npu{index}{suffix}"
         minor = first_minor + offset
-        folder = f"sys/devices/virtual/npu_mgmt/{name}"
+        folder, link = class_entry(card.card, name)
         tree[f"{folder}/dev"] = line(f"{major}:{minor}")
         tree[f"{folder}/uevent"] = Text(f"MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n", 0o644)
-        tree[f"sys/class/npu_mgmt/{name}"] = link_between(f"sys/class/npu_mgmt/{name}", folder)
+        tree[link] = link_between(link, folder)
         if suffix not in _SYSFS_ONLY:
-            tree[f"dev/{name}"] = Device(major, minor)
-    management = f"sys/devices/virtual/npu_mgmt/npu{index}_mgmt"
+            tree[device_file(card.card, suffix)] = Device(major, minor)
+    management = management_folder(card.card)
     tree |= {f"{management}/{file}": text for file, text in _management(card, major, first_minor).items()}
     for first, last in PE_RANGES["warboy"]:
         hold = next((h for h in card.holds if (h.first_pe, h.last_pe) == (first, last)), None)
-        folder = f"sys/devices/virtual/npu_mgmt/npu{index}{pe_suffix(first, last)}"
+        folder, _ = class_entry(card.card, f"npu{index}{pe_suffix(first, last)}")
         tree[f"{folder}/perf_regs"] = _perf_regs(hold)
     return tree
 
@@ -51,9 +52,8 @@ def _management(card: CardState, major: int, minor: int) -> dict[str, Text]:
         "device_type": line("Warboy"),
         "soc_rev": line("B0"),
         "soc_uid": line(f"{uuid[:8]}-{uuid[-8:]}" if uuid else "00000000-00000000"),
-        "alive": line(0 if "not-alive" in card.faults else 1),
+        "alive": line(0 if card.has("not-alive") else 1),
         "fw_version": line("1.6.0, c1bebfd"),
-        "version": line("1.9.2, 3def9c2"),
         "ne_clk_freq_info": Text(
             "ne tensor (MHz): 2000\nne memory (MHz): 1000\nne operation (MHz): 1000\ndram (MT/s): 4266\n"
         ),

@@ -1,0 +1,136 @@
+"""All cards read in each cycle, one card at the last look; a driver that hangs keeps neither waiting."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
+from furiosa_npu.hardware.card_reader import CardReader
+from furiosa_npu.hardware.cards import with_driverless
+from furiosa_npu.hardware.inventory import Found, Inventory, Lister
+from furiosa_npu.hardware.open_probe import is_busy
+from furiosa_npu.hardware.reader_threads import Job
+from furiosa_npu.hardware.reading import Reading, Roots
+
+_HOST = "host"
+FRESH_CYCLES = 5
+"""So often a card is told anew though nothing changed but its heartbeat: well within the time that is given to one that
+stands still."""
+WHOLE_CYCLES = 3
+"""So often one card, in turn, is read whole."""
+LIST_CYCLES = 10
+"""So often the folders are listed where nothing happens: device files that come or go are told by events, a management
+folder that goes by its files; a PCI device that no driver takes is told by nobody."""
+
+
+class CardReadings:
+    """Readings of this host's cards."""
+
+    def __init__(self, roots: Roots, reader: PatientReader) -> None:
+        self._roots = roots
+        self._reader = reader
+        self._lister = Lister(roots)
+        self._inventory = Inventory((), (), ())
+        self._readers: dict[str, CardReader] = {}
+        self._last: dict[str, Reading] = {}
+        self._turn = 0
+        self._quiet_of: Inventory | None = None
+        self._quiet: list[Job] = []
+        self._has_problems = False
+        self._told_last: list[Reading] = []
+        self._all: Sequence[Reading] = ()
+
+    async def all(self, *, anew: bool, probe: frozenset[str] = frozenset()) -> Sequence[Reading]:
+        """Every card of the host. `anew`: all facts of all; else all of one card in turn, of the others what moves.
+
+        `probe`: keys of the cards whose device files may be opened to see whether they are in use: nobody holds them.
+        They are opened as part of the reading, so that a last look (`one`) comes before or after, never meanwhile.
+        A card whose driver has not answered for the time of patience says so in `unanswered`; one that was asked a
+        moment ago is as it was. The same object as before, where nothing changed but heartbeats that go on.
+        """
+        self._turn += 1
+        before = self._inventory
+        jobs = [] if anew else self._jobs(before, probe, anew=False)
+        if anew or self._turn % LIST_CYCLES == 0 or self._has_problems:
+            jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._lister.look, anew=anew))]
+        self._take(await self._reader.ask(jobs))
+        if anew or self._inventory is not before:
+            self._take(await self._reader.ask(self._jobs(self._inventory, probe, anew=anew)))
+        told = [*self._told()]
+        if told != self._told_last or self._inventory is not before:
+            self._told_last = told
+            self._has_problems = any(reading.problems for reading in told)
+            self._all = with_driverless(self._roots.sysfs, self._inventory, told)
+        return self._all
+
+    async def one(self, card: Reading) -> Reading:
+        """Every fact of this card, read after the call; or it says that its driver does not answer."""
+        found = next((found for found in self._inventory.cards if _key(found) == card.key), None)
+        if found is None:
+            found = Found(card.family, card.index or 0, (), managed=False)
+        reader = self._reader_of(found)
+        try:
+            reading: Reading = await self._reader.ask_one(Job(card.key, reader.files, partial(reader.whole, found)))
+        except NoAnswer as silence:
+            return card._replace(unanswered=silence.path)
+        return reading
+
+    def host_hangs(self) -> str | None:
+        """The folder that the listing of the host's cards is stuck at."""
+        return self._reader.hanging(_HOST)
+
+    def _jobs(self, inventory: Inventory, probe: frozenset[str], *, anew: bool) -> list[Job]:
+        fresh = anew or self._turn % FRESH_CYCLES == 0
+        if not fresh and not probe and inventory is self._quiet_of:
+            jobs = self._quiet
+        else:
+            jobs = [self._job(found, probe, whole=anew, fresh=fresh) for found in inventory.cards]
+            if not fresh and not probe:
+                self._quiet_of, self._quiet = inventory, jobs
+        turn, rest = divmod(self._turn, WHOLE_CYCLES)
+        if jobs and not anew and not rest:
+            jobs = [*jobs]
+            place = turn % len(jobs)
+            jobs[place] = self._job(inventory.cards[place], probe, whole=True, fresh=fresh)
+        return jobs
+
+    def _job(self, found: Found, probe: frozenset[str], *, whole: bool, fresh: bool) -> Job:
+        reader = self._reader_of(found)
+        read = partial(reader.whole if whole else reader.signs, found, fresh=fresh)
+        key = _key(found)
+        return Job(key, reader.files, partial(_probed, self._roots, read) if key in probe else read)
+
+    def _reader_of(self, found: Found) -> CardReader:
+        key = _key(found)
+        if key not in self._readers:
+            self._readers[key] = CardReader(self._roots, found.family, found.index)
+        return self._readers[key]
+
+    def _take(self, answers: dict[str, Inventory | Reading]) -> None:
+        for key, answer in answers.items():
+            if isinstance(answer, Reading):
+                self._last[key] = answer
+            else:
+                self._inventory = answer
+                there = {_key(found) for found in answer.cards}
+                self._last = {key: reading for key, reading in self._last.items() if key in there}
+
+    def _told(self) -> Iterator[Reading]:
+        for found in self._inventory.cards:
+            key = _key(found)
+            path = self._reader.hanging(key)
+            last = self._last.get(key)
+            if path is not None:
+                last = last or Reading(found.family, found.index, found.managed, found.device_files)
+                yield last._replace(unanswered=path)
+            elif last is not None:
+                yield last
+
+
+def _key(found: Found) -> str:
+    """As `Reading.key`."""
+    return f"{found.family} npu{found.index}"
+
+
+def _probed(roots: Roots, read: Callable[[], Reading]) -> Reading:
+    reading = read()
+    return reading._replace(busy=is_busy(roots, reading))

@@ -1,0 +1,81 @@
+"""What must not be forgotten when the agent ends, in a small file on the host that is written only when it changes."""
+
+import json
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.hardware.driver_file import Files
+from furiosa_npu.hardware.reader_threads import Job
+from furiosa_npu.health.recall import RecallError, from_document, to_document
+from furiosa_npu.health.verdict import Verdict
+
+FILE_NAME = "health.json"
+_MAXIMUM_BYTES = 1 << 20
+BOOT_ID = "/proc/sys/kernel/random/boot_id"
+
+
+class MemoryFile:
+    """The file in `folder`. Without it the agent works on, and says what it may forget."""
+
+    def __init__(self, folder: str, conditions: Conditions) -> None:
+        self._path = f"{folder}/{FILE_NAME}"
+        self._conditions = conditions
+        self._boot_id = _boot_id()
+        self._written: dict[str, Any] | None = None
+
+    def read(self) -> dict[str, Verdict]:
+        """What the last agent on this host knew, by unit id; of another boot, or without a file, nothing."""
+        try:
+            with open(self._path, encoding="utf-8") as file:
+                document = json.loads(file.read(_MAXIMUM_BYTES))
+            remembered = from_document(document, self._boot_id)
+        except FileNotFoundError:
+            return {}
+        except (OSError, ValueError, RecursionError, RecallError) as error:
+            reason = f"{self._path}: {error}: what was known of cards is forgotten, and the file written anew"
+            self._conditions.remark("memory", reason)
+            return {}
+        self._written = document
+        return remembered
+
+    def to_write(self, verdicts: Mapping[str, Verdict]) -> Job | None:
+        """Writing, as a job that may hang with the disk; None: the file says it. Its answer is for `written`."""
+        document = to_document(self._boot_id, verdicts)
+        if document == self._written:
+            return None
+        return Job(self._path, Files(), lambda: (document, _write(self._path, json.dumps(document, indent=1))))
+
+    def written(self, answer: tuple[dict[str, Any], str | None]) -> None:
+        """What became of the job."""
+        document, failure = answer
+        if failure is None:
+            self._written = document
+            self._conditions.well("memory")
+        else:
+            self._conditions.remark("memory", f"{failure}: a restart of this agent forgets what cards did")
+
+    @property
+    def key(self) -> str:
+        """Of the job."""
+        return self._path
+
+
+def _write(path: str, text: str) -> str | None:
+    """Beside, and renamed; why it failed, or None."""
+    beside = f"{path}.new"
+    try:
+        with open(beside, "w", encoding="utf-8") as file:
+            file.write(text + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(beside, path)
+    except OSError as error:
+        return f"{path}: {error.strerror}"
+    return None
+
+
+def _boot_id() -> str:
+    with open(BOOT_ID, encoding="ascii") as file:
+        return file.read().strip()

@@ -1,0 +1,100 @@
+"""Asks drivers in threads and waits on the agent's loop, for each of them only as long as is worth it."""
+
+import asyncio
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
+
+STUCK_SECONDS = 0.05
+"""A job that takes so long does not keep what waits behind it: another thread goes on. A card is read in 0.2 ms."""
+
+
+class NoAnswer(Exception):
+    """The driver did not answer in time; `path` is what was asked."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__(path)
+        self.path = path
+
+
+class PatientReader:
+    """`patience_seconds`: from when on a driver that does not answer is said to hang. Made inside a running loop."""
+
+    def __init__(self, patience_seconds: float, clock: Callable[[], float]) -> None:
+        self._patience = patience_seconds
+        self._clock = clock
+        self._loop = loop = asyncio.get_running_loop()
+        self._waiting: set[asyncio.Future[bool]] = set()
+        self._fresh: dict[str, Any] = {}
+        self._answered: dict[str, Answer] = {}
+        self._threads = ReaderThreads(lambda: loop.call_soon_threadsafe(self._collect), clock)
+
+    @property
+    def stuck_threads(self) -> int:
+        """How many threads wait for a driver that does not answer."""
+        return self._threads.stuck
+
+    async def ask(self, jobs: Sequence[Job]) -> dict[str, Any]:
+        """What was answered, by key; also to a job of an earlier call that took its time.
+
+        Returns once all have answered but those that are stuck. A key whose last job is stuck still is not asked again.
+        """
+        batch = self._threads.submit(jobs)
+        while batch.unanswered:
+            if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
+                break
+        fresh, self._fresh = self._fresh, {}
+        return fresh
+
+    async def ask_one(self, job: Job) -> Any:
+        """What the job tells, asked after the call.
+
+        Raises NoAnswer after the time of patience; at once where the key's driver is known to hang.
+        """
+        if (path := self.hanging(job.key)) is not None:
+            raise NoAnswer(path)
+        deadline = self._clock() + self._patience
+        batch = self._threads.submit([job])
+        while True:
+            answer = self._answered.get(job.key)
+            if answer is not None and answer.job is job:
+                return answer.result
+            seconds = deadline - self._clock()
+            if seconds <= 0:
+                waited = self._threads.waited_for(job.key, self._clock())
+                raise NoAnswer(job.files.at if waited is None else waited[1])
+            if not batch.unanswered:
+                batch = self._threads.submit([job])
+            if not await self._news_within(min(seconds, STUCK_SECONDS)):
+                self._threads.reinforce(batch)
+
+    def hanging(self, key: str) -> str | None:
+        """The path for whose answer a thread has waited for the time of patience."""
+        waited = self._threads.waited_for(key, self._clock())
+        return None if waited is None or waited[0] < self._patience else waited[1]
+
+    async def _news_within(self, seconds: float) -> bool:
+        news: asyncio.Future[bool] = self._loop.create_future()
+        self._waiting.add(news)
+        timer = self._loop.call_later(seconds, _tell, news, False)
+        try:
+            return await news
+        finally:
+            timer.cancel()
+            self._waiting.discard(news)
+
+    def _collect(self) -> None:
+        """What came after the time of patience tells of an earlier time, and is not taken."""
+        now = self._clock()
+        for answer in self._threads.collect():
+            self._answered[answer.job.key] = answer
+            if now - answer.asked_at < self._patience:
+                self._fresh[answer.job.key] = answer.result
+        for news in self._waiting:
+            _tell(news, True)
+
+
+def _tell(news: "asyncio.Future[bool]", came: bool) -> None:
+    if not news.done():
+        news.set_result(came)

@@ -1,0 +1,41 @@
+"""Device files that somebody opens or closes, by events: the kernel tells of each open(2) of a watched file."""
+
+from collections.abc import Iterable
+
+from furiosa_npu.linux.inotify import IN_CLOSE_NOWRITE, IN_CLOSE_WRITE, IN_IGNORED, IN_OPEN, Inotify
+
+_MASK = IN_OPEN | IN_CLOSE_WRITE | IN_CLOSE_NOWRITE
+
+
+class OpenWatch:
+    """Watches single files, since all the world opens others in /dev. Raises OSError: no inotify to be had.
+
+    A container's device file is another file than the host's, though it leads to the same device: not seen here.
+    """
+
+    def __init__(self) -> None:
+        self._inotify = Inotify()
+        self._watches: dict[int, str] = {}
+
+    def fileno(self) -> int:
+        """Readable when something happened."""
+        return self._inotify.fileno()
+
+    def renew(self, paths: Iterable[str]) -> None:
+        """Watches these files, as far as they are there. Raises OSError where the kernel has no watch left."""
+        known = set(self._watches.values())
+        for path in paths:
+            if path not in known:
+                try:
+                    self._watches[self._inotify.add_watch(path, _MASK)] = path
+                except FileNotFoundError:
+                    continue  # it went: the watch on the folder tells
+
+    def drain(self) -> bool:
+        """Takes the events that are there; whether a file was opened or closed."""
+        happened = False
+        for event in self._inotify.read():
+            if event.mask & IN_IGNORED:
+                self._watches.pop(event.wd, None)  # the file is gone
+            happened = True
+        return happened

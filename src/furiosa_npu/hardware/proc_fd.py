@@ -1,0 +1,110 @@
+"""`/proc/*/fd`: which processes have a card's device files open (proc(5)). Needs the right to look at others' files."""
+
+import os
+import stat
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from furiosa_npu.hardware.reading import DeviceFile, Reading
+
+
+class DeviceUser(NamedTuple):
+    """A process with one NPU device file open, perhaps under another name or in a container."""
+
+    pid: int
+    command: str
+    """`/proc/PID/comm`"""
+    device_number: tuple[int, int] | None
+    """(major, minor); None for a plain file that stands for a device"""
+    path: str
+    """where the link leads, as that process sees it"""
+
+    def __str__(self) -> str:
+        return f"process {self.pid} ({self.command})"
+
+
+def sees_other_processes(proc: str, own_pid: int) -> bool:
+    """Whether some process' open files can be seen besides our own, found by trying.
+
+    In a container without the host's PID namespace, where we are process 1, there are but our own children.
+    """
+    if own_pid == 1:
+        return False
+    return any(
+        _shows_its_files(f"{proc}/{name}/fd") for name in os.listdir(proc) if name.isdecimal() and int(name) != own_pid
+    )
+
+
+def _shows_its_files(folder: str) -> bool:
+    try:
+        return any(os.readlink(f"{folder}/{descriptor}") for descriptor in os.listdir(folder))
+    except OSError:
+        return False  # closed to us, or gone
+
+
+def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> tuple[DeviceUser, ...]:
+    """Every other process with something like an NPU's device file open, by PID.
+
+    Only what lies in some /dev, or below the devfs root, and has `npu` in its path, is looked at more closely. What
+    ends meanwhile has nothing open; what may not be looked at is left out. `without_files`: processes that had no file
+    open at the last look, half of all, since the kernel's own threads are among them; they are not looked at again
+    while they live, and noted here.
+    """
+    users = []
+    names = {name for name in os.listdir(proc) if name.isdecimal()}
+    without_files &= names
+    for name in sorted(names - without_files - {str(own_pid)}, key=int):
+        folder = f"{proc}/{name}"
+        found = _open_devices(f"{folder}/fd", devfs)
+        if found is None:
+            without_files.add(name)
+            continue
+        for path, number in found:
+            users.append(DeviceUser(int(name), _command(folder), number, path))
+    return tuple(users)
+
+
+def uses(user: DeviceUser, card: Reading, devfs: str) -> bool:
+    """Whether what it has open computes on the card: by device number, plain files by their path."""
+    return any(_is(user, file, devfs) for file in card.compute_files)
+
+
+def users_of(card: Reading, users: Sequence[DeviceUser], devfs: str) -> tuple[str, ...]:
+    """Those that use the card, as people are told of them, each once."""
+    return tuple(dict.fromkeys(str(user) for user in users if uses(user, card, devfs)))
+
+
+def _is(user: DeviceUser, file: DeviceFile, devfs: str) -> bool:
+    if file.device_number is not None:
+        return user.device_number == file.device_number
+    return user.device_number is None and user.path == f"{devfs}/{file.path}"
+
+
+def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | None]] | None:
+    """None: the process has no file open at all."""
+    found: list[tuple[str, tuple[int, int] | None]] = []
+    try:
+        descriptors = os.listdir(folder)
+        if not descriptors:
+            return None
+        for descriptor in descriptors:
+            link = f"{folder}/{descriptor}"
+            path = os.readlink(link)
+            if "npu" not in path or not path.startswith(("/dev/", f"{devfs}/")):
+                continue
+            status = os.stat(link)
+            if stat.S_ISCHR(status.st_mode):
+                found.append((path, (os.major(status.st_rdev), os.minor(status.st_rdev))))
+            elif stat.S_ISREG(status.st_mode):
+                found.append((path, None))
+    except OSError:
+        return found  # the process, or the file of it, is gone, or not for us to see
+    return found
+
+
+def _command(folder: str) -> str:
+    try:
+        with open(f"{folder}/comm", encoding="utf-8", errors="replace") as file:
+            return "".join(character if character.isprintable() else "?" for character in file.read(64).strip())
+    except OSError:
+        return "ended meanwhile"

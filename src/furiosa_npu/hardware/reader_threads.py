@@ -1,0 +1,137 @@
+"""Reads in threads: a driver that does not answer holds the thread that asked it, and nobody else.
+
+One thread at a time takes jobs. Where it does not come back, another one goes on with what waits; the stuck one ends
+when the driver lets it go. A key is asked once at a time, so there are never more threads than keys, and one.
+"""
+
+import threading
+from collections import deque
+from collections.abc import Callable, Sequence
+from queue import SimpleQueue
+from typing import Any, NamedTuple
+
+from furiosa_npu.hardware.driver_file import Files
+
+_STACK_BYTES = 256 * 1024
+
+
+class Job(NamedTuple):
+    """Something to read."""
+
+    key: str
+    """of a card, or another thing that may hang of its own"""
+    files: Files
+    """whose `at` says where it is"""
+    work: Callable[[], Any]
+    """what it raises is raised where the answer is collected"""
+
+
+class Batch:
+    """Jobs that were submitted together."""
+
+    def __init__(self, jobs: Sequence[Job]) -> None:
+        self.waiting = deque(jobs)
+        """those that no thread has taken yet"""
+        self.unanswered = len(jobs)
+        """those whose answers have not been collected"""
+
+
+class Answer(NamedTuple):
+    job: Job
+    result: Any
+    asked_at: float
+    """seconds of the clock, when a thread took the job"""
+    batch: Batch
+
+
+class _Worker:
+    """A thread and what it is at."""
+
+    def __init__(self) -> None:
+        self.job: Job | None = None
+        self.since = 0.0
+
+
+class ReaderThreads:
+    """For one thread, the agent's own; `wake` is called in another one when answers are there."""
+
+    def __init__(self, wake: Callable[[], object], clock: Callable[[], float]) -> None:
+        self._wake = wake
+        self._clock = clock
+        self._batches: SimpleQueue[Batch] = SimpleQueue()
+        self._answers: deque[Answer] = deque()
+        self._in_flight: set[str] = set()
+        self._stuck: list[_Worker] = []
+        self._current = self._start(Batch(()))
+
+    def submit(self, jobs: Sequence[Job]) -> Batch:
+        """A key whose last job has not been collected yet is left out."""
+        in_flight = self._in_flight
+        batch = Batch([job for job in jobs if job.key not in in_flight])
+        if batch.waiting:
+            in_flight.update(job.key for job in batch.waiting)
+            self._batches.put(batch)
+        return batch
+
+    def collect(self) -> list[Answer]:
+        """The answers that have come since the last call. Raises what a job raised."""
+        answers = []
+        while self._answers:
+            answer = self._answers.popleft()
+            self._in_flight.discard(answer.job.key)
+            answer.batch.unanswered -= 1
+            if isinstance(answer.result, Exception):
+                raise answer.result
+            answers.append(answer)
+        return answers
+
+    def waited_for(self, key: str, now: float) -> tuple[float, str] | None:
+        """For how many seconds a thread has been waiting for the key's answer, and for which path."""
+        for worker in (*self._stuck, self._current):
+            job = worker.job
+            if job is not None and job.key == key:
+                return now - worker.since, job.files.at
+        return None
+
+    def reinforce(self, batch: Batch) -> bool:
+        """Starts another thread where jobs wait for one that does not come back. False: no job of the batch waits."""
+        if not batch.waiting:
+            return False
+        self._stuck = [worker for worker in (*self._stuck, self._current) if worker.job is not None]
+        self._current = self._start(batch)
+        return True
+
+    @property
+    def stuck(self) -> int:
+        """How many threads wait for a driver besides the one that takes jobs."""
+        return sum(worker.job is not None for worker in self._stuck)
+
+    def _start(self, batch: Batch) -> _Worker:
+        worker = self._current = _Worker()
+        before = threading.stack_size(_STACK_BYTES)
+        threading.Thread(target=self._serve, args=(worker, batch), name="reader", daemon=True).start()
+        threading.stack_size(before)
+        return worker
+
+    def _serve(self, me: _Worker, batch: Batch) -> None:
+        while True:
+            while batch.waiting and me is self._current:
+                self._do(me, batch)
+            self._wake()
+            if me is not self._current:
+                return
+            batch = self._batches.get()
+
+    def _do(self, me: _Worker, batch: Batch) -> None:
+        try:
+            job = batch.waiting.popleft()
+        except IndexError:
+            return  # another thread was faster
+        me.since = self._clock()
+        me.job = job
+        try:
+            result = job.work()
+        except Exception as error:  # noqa: BLE001  # not lost: whoever collects it raises it
+            result = error
+        me.job = None
+        self._answers.append(Answer(job, result, me.since, batch))

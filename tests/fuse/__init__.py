@@ -1,0 +1,1 @@
+"""Simulations mounted through FUSE: real system calls that fail, hang and find devices busy."""

@@ -1,0 +1,127 @@
+"""Every fault that the simulator brings, on the real plugin: the card is kept back with its sign, and comes back."""
+
+from pathlib import Path
+
+import pytest
+
+from furiosa_npu.demo.node import Node
+from furiosa_npu.hardware.reading import Family
+from tests.protocol.plugin_node import (
+    ALPHA,
+    HEALTHY,
+    RESOURCES,
+    SECONDS,
+    UNHEALTHY,
+    card_id,
+    cards,
+    free_port,
+    get,
+    plugin_node,
+    pod,
+    refusal,
+    until_folder,
+    until_health,
+)
+
+FATAL: dict[str, tuple[Family, str]] = {
+    "not-alive": ("renegade", "is failed: not alive"),
+    "errors": ("warboy", "is failed: errors are counted: "),
+    "heartbeat-reset": ("warboy", "is "),  # failed for one look, then on probation
+    "temperature=120": ("warboy", "is failed: sensor PEAK is at 120 °C, over the bound of 100 °C"),
+    "no-management": ("renegade", "is starting: "),
+    "no-device-files": ("warboy", "is starting: "),
+    "device-file-missing": ("warboy", "is starting: device file npu1pe0-1 is not there"),
+    "malformed": ("renegade", "is unreadable: "),
+    "malformed=atr_error": ("warboy", "is unreadable: "),
+    "malformed=version": ("warboy", "is unreadable: "),
+    "empty=alive": ("warboy", "is unreadable: "),
+    "missing=device_state": ("renegade", "is unreadable: "),
+    "missing=busname": ("renegade", "is unreadable: "),
+}
+"""Fault to the family that has it here, and the words in which it is refused."""
+WARNINGS: dict[str, tuple[Family, str]] = {
+    "link-narrow": ("warboy", "the PCIe link is x4 wide, expected x8"),
+    "link-slow": ("renegade", "the PCIe link runs at 16 GT/s, expected 32"),
+    "throttling=0x2": ("renegade", "the card is slowed down: thermal slowdown"),
+}
+
+
+@pytest.mark.parametrize("fault", FATAL)
+async def test_a_card_with_a_fault_is_kept_back_and_comes_back(folder: str, fault: str) -> None:
+    """The other card is offered all the time; after the fault it is again, without a restart of anything."""
+    family, words = FATAL[fault]
+    async with Node(folder, cards(family, family)) as node:
+        node.simulation.advance(60)
+        await node.start_plugin()
+        await node.until_allocatable(ALPHA, 2, SECONDS)
+        await node.start_simulator()
+        node.simulation.fail(card_id(1), fault)
+        for resource in RESOURCES:
+            await until_health(node, resource, HEALTHY, UNHEALTHY, seconds=SECONDS)
+        assert f"npu1 ({card_id(1)}) {words}" in await refusal(node, ALPHA, card_id(1))
+        assert (await node.kubelet.run(pod("other", {ALPHA: 1}))).phase == "Running"
+        node.simulation.recover(card_id(1))
+        await until_health(node, ALPHA, HEALTHY, HEALTHY, seconds=SECONDS)
+
+
+@pytest.mark.parametrize("fault", WARNINGS)
+async def test_a_warning_is_told_and_keeps_no_card_back(folder: str, fault: str) -> None:
+    """In the status of the card, which stays idle."""
+    family, words = WARNINGS[fault]
+    port = free_port()
+    async with Node(folder, cards(family)) as node:
+        node.simulation.fail(card_id(0), fault)
+        await node.start_plugin(listen_address=f"127.0.0.1:{port}")
+        await node.until_allocatable(ALPHA, 1, SECONDS)
+        status, page = await get(port, "/status")
+        assert (status, page.splitlines()[0].split()) == (
+            200,
+            ["NAME", "UUID", "STATE", "REASON", "SINCE", "POD", "CONTAINER"],
+        )
+        (line,) = page.splitlines()[1:]
+        assert line.split()[:3] == ["npu0", card_id(0), "idle"]
+        assert words in line
+
+
+async def test_a_card_is_replaced_and_renumbered_under_a_running_agent(folder: str) -> None:
+    """By its UUID the kubelet knows which is which: the old one is gone, the new one is offered."""
+    new = "00000000-0000-4000-8000-00000000beef"
+    async with plugin_node(folder, cards("warboy", "warboy")) as node:
+        node.simulation.replace("npu1", new)
+        node.simulation.renumber("npu0", 7)
+        wanted = {card_id(0): HEALTHY, new: HEALTHY}
+        kubelet = node.kubelet
+        await kubelet.journal.until(
+            lambda: {device.id: device.health for device in kubelet.books.lists[ALPHA].values()} == wanted,
+            f"listed as {wanted}",
+            SECONDS,
+        )
+        assert "unknown device" in await refusal(node, ALPHA, card_id(1)) or "gone" in await refusal(
+            node, ALPHA, card_id(1)
+        )
+        holder = pod("holder", {ALPHA: 2})
+        assert (await kubelet.run(holder)).phase == "Running"
+        assert kubelet.container(holder, "app0").envs["NPU_NPUNAME"] == "npu1,npu7"
+
+
+async def test_a_fault_is_remembered_by_the_next_agent(folder: str) -> None:
+    """Killed in the middle, and the card well again meanwhile: it has to prove itself all the same."""
+    options = ("--probation-seconds", "3600", "--probation-longest-seconds", "3600")
+    port = free_port()
+    async with Node(folder, cards("warboy", "warboy")) as node:
+        plugin = await node.start_plugin(*options)
+        await node.until_allocatable(ALPHA, 2, SECONDS)
+        node.simulation.fail("npu1")
+        await node.until_allocatable(ALPHA, 1, SECONDS)
+        memory = Path(folder, "health.json")
+        await until_folder(folder, lambda: memory.exists() and "not-alive" in memory.read_text())
+        await plugin.kill()
+        node.simulation.recover("npu1")
+        await node.until_allocatable(ALPHA, 0, SECONDS)
+        await node.start_plugin(*options, listen_address=f"127.0.0.1:{port}")
+        await node.until_allocatable(ALPHA, 1, SECONDS)
+        _, page = await get(port, "/status")
+        assert [line.split()[:3] for line in page.splitlines()[1:]] == [
+            ["npu0", card_id(0), "idle"],
+            ["npu1", card_id(1), "probation"],
+        ]

@@ -1,0 +1,137 @@
+"""Who has a card open: by device number through the link, by path for plain files; and what an open itself tells."""
+
+import errno
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from furiosa_npu.hardware import open_probe
+from furiosa_npu.hardware.cards import read_cards
+from furiosa_npu.hardware.open_watch import OpenWatch
+from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
+from furiosa_npu.simulator import Simulation, parse_scenario
+from tests.unit.readings import warboy
+
+HOLD = "import sys; file = open(sys.argv[1]); print('open', flush=True); sys.stdin.read()"
+
+
+@pytest.fixture
+def simulation(tmp_path: Path) -> Simulation:
+    """Two Warboys in plain files."""
+    return Simulation.create(
+        str(tmp_path), parse_scenario("cards: [{family: warboy}, {family: warboy}]"), plain_files=True
+    )
+
+
+@pytest.fixture
+def holder(simulation: Simulation) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that has a PE of npu1 open."""
+    path = f"{simulation.roots.devfs}/npu1pe0"
+    with subprocess.Popen([sys.executable, "-c", HOLD, path], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        yield process
+        process.kill()
+
+
+def test_a_process_that_has_a_card_open_is_named(simulation: Simulation, holder: subprocess.Popen[bytes]) -> None:
+    """With PID and command; it holds this card and not the other."""
+    devfs = simulation.roots.devfs
+    users = [user for user in find_users("/proc", devfs, os.getpid(), set()) if user.path.startswith(devfs)]
+    command = Path(f"/proc/{holder.pid}/comm").read_text().strip()
+    assert users == [DeviceUser(holder.pid, command, None, f"{devfs}/npu1pe0")]
+    npu0, npu1 = read_cards(simulation.roots)
+    assert users_of(npu0, users, devfs) == ()
+    assert users_of(npu1, users, devfs) == (f"process {holder.pid} ({command})",)
+
+
+def test_processes_without_files_are_not_looked_at_again(tmp_path: Path) -> None:
+    """They are noted while they live: the kernel's own threads are half of all."""
+    for pid in ("2", "3"):
+        (tmp_path / pid / "fd").mkdir(parents=True)
+    (tmp_path / "3" / "fd" / "0").symlink_to("/dev/null")
+    without_files = {"7"}
+    assert find_users(str(tmp_path), "/dev", 1, without_files) == ()
+    assert without_files == {"2"}
+    (tmp_path / "2" / "fd" / "0").symlink_to("/dev/npu0")
+    assert find_users(str(tmp_path), "/dev", 1, without_files) == ()
+
+
+def test_we_ourselves_are_no_user(simulation: Simulation) -> None:
+    """The active probe opens files too."""
+    with open(f"{simulation.roots.devfs}/npu0pe0", encoding="utf-8"):
+        assert not any(
+            user.pid == os.getpid() for user in find_users("/proc", simulation.roots.devfs, os.getpid(), set())
+        )
+
+
+def test_a_device_is_known_by_its_number_whatever_it_is_called() -> None:
+    """In a container the file is another one, perhaps of another name; npu0pe0 there may be npu3pe0 here."""
+    card = warboy(0)
+    pe0 = next(file for file in card.device_files if file.name == "npu0pe0")
+    assert users_of(card, [DeviceUser(7, "worker", pe0.device_number, "/dev/npu3pe0")], "/dev") == (
+        "process 7 (worker)",
+    )
+    assert users_of(card, [DeviceUser(7, "worker", (999, 0), "/dev/npu0pe0")], "/dev") == ()
+
+
+def test_an_open_management_file_is_no_use() -> None:
+    """Tools that watch cards have it open all day."""
+    card = warboy(0)
+    management = next(file for file in card.device_files if file.kind == "management")
+    assert users_of(card, [DeviceUser(7, "watcher", management.device_number, "/dev/npu0_mgmt")], "/dev") == ()
+
+
+def test_process_1_sees_itself_alone(tmp_path: Path) -> None:
+    """A container's first process, or a /proc with nobody else's files."""
+    assert not sees_other_processes("/proc", 1)
+    (tmp_path / "7" / "fd").mkdir(parents=True)
+    assert not sees_other_processes(str(tmp_path), 7)
+    assert not sees_other_processes(str(tmp_path), 8)
+    (tmp_path / "7" / "fd" / "0").symlink_to("/dev/null")
+    assert sees_other_processes(str(tmp_path), 8)
+
+
+@pytest.mark.parametrize(
+    ("number", "busy"), [(errno.EBUSY, True), (errno.EPERM, None), (errno.ENXIO, None), (errno.EACCES, None)]
+)
+def test_a_refused_open_says_in_use_or_nothing(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch, number: int, busy: bool | None
+) -> None:
+    """EPERM is the device cgroup's word and ENXIO a number's without a driver: not probed, neither failed nor idle."""
+    card = read_cards(simulation.roots)[0]
+
+    def refuse(path: str, _flags: int) -> int:
+        raise OSError(number, os.strerror(number), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    assert open_probe.is_busy(simulation.roots, card) is busy
+
+
+def test_what_can_be_opened_is_free(simulation: Simulation) -> None:
+    """And closed again at once."""
+    before = len(os.listdir("/proc/self/fd"))
+    assert open_probe.is_busy(simulation.roots, read_cards(simulation.roots)[0]) is False
+    assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_opening_and_closing_a_device_file_is_an_event(simulation: Simulation) -> None:
+    """Reading its status is none; a file that went and came back is watched again."""
+    path = f"{simulation.roots.devfs}/npu0pe0"
+    watch = OpenWatch()
+    watch.renew([path, f"{simulation.roots.devfs}/npu9"])
+    os.stat(path)
+    assert not watch.drain()
+    with open(path, encoding="utf-8"):
+        assert watch.drain()
+    assert watch.drain()
+    os.unlink(path)
+    watch.drain()
+    Path(path).touch()
+    watch.renew([path])
+    with open(path, encoding="utf-8"):
+        assert watch.drain()

@@ -1,0 +1,114 @@
+"""Threads that read: a job that does not come back holds its thread alone, and is found out by key and path."""
+
+import threading
+import time
+from collections.abc import Callable
+
+import pytest
+
+from furiosa_npu.hardware.driver_file import Files
+from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
+
+PATIENCE = 20.0
+
+
+class Machine:
+    """Reader threads whose answers can be waited for, and drivers that answer when told."""
+
+    def __init__(self) -> None:
+        self.woken = threading.Semaphore(0)
+        self.threads = ReaderThreads(self.woken.release, time.monotonic)
+
+    def job(self, key: str, work: Callable[[], object] = lambda: "text") -> Job:
+        return Job(key, Files(), work)
+
+    def results(self, count: int = 1) -> list[tuple[str, object]]:
+        answers: list[Answer] = []
+        while len(answers) < count:
+            assert self.woken.acquire(timeout=PATIENCE)
+            answers += self.threads.collect()
+        return [(answer.job.key, answer.result) for answer in answers]
+
+
+class Driver:
+    """A driver that does not answer until `answer` is called."""
+
+    def __init__(self) -> None:
+        self.asked = threading.Event()
+        self._told = threading.Event()
+
+    def read(self) -> str:
+        self.asked.set()
+        assert self._told.wait(PATIENCE)
+        return "late"
+
+    def answer(self) -> None:
+        self._told.set()
+
+
+def test_jobs_are_answered_in_their_order() -> None:
+    """All of a batch, by one thread."""
+    machine = Machine()
+    batch = machine.threads.submit([machine.job("first"), machine.job("second", lambda: "other")])
+    assert machine.results(2) == [("first", "text"), ("second", "other")]
+    assert batch.unanswered == 0
+
+
+def test_a_driver_that_hangs_keeps_nobody_waiting() -> None:
+    """Another thread takes what waits; the stuck one is counted, named by key and path, and ends when it is let go."""
+    machine = Machine()
+    driver = Driver()
+    stuck = machine.job("npu0", driver.read)
+    stuck.files.at = "/sys/x/heartbeat"
+    batch = machine.threads.submit([stuck, machine.job("npu1")])
+    assert driver.asked.wait(PATIENCE)
+    assert machine.threads.reinforce(batch)
+    assert machine.results() == [("npu1", "text")]
+    waited = machine.threads.waited_for("npu0", time.monotonic() + 5)
+    assert waited is not None
+    assert waited[0] >= 5
+    assert waited[1] == "/sys/x/heartbeat"
+    assert (machine.threads.stuck, machine.threads.waited_for("npu1", 0.0), batch.unanswered) == (1, None, 1)
+    driver.answer()
+    assert machine.results() == [("npu0", "late")]
+    assert (machine.threads.stuck, batch.unanswered) == (0, 0)
+
+
+def test_a_batch_behind_one_that_hangs_is_taken_by_another_thread() -> None:
+    """Its jobs have not been taken by anybody."""
+    machine = Machine()
+    driver = Driver()
+    machine.threads.submit([machine.job("npu0", driver.read)])
+    assert driver.asked.wait(PATIENCE)
+    behind = machine.threads.submit([machine.job("npu1")])
+    assert machine.threads.reinforce(behind)
+    assert machine.results() == [("npu1", "text")]
+    driver.answer()
+    assert machine.results() == [("npu0", "late")]
+
+
+def test_a_key_is_asked_once_at_a_time() -> None:
+    """So there are never more threads than keys, and one: a card that hangs is not asked again."""
+    machine = Machine()
+    driver = Driver()
+    machine.threads.submit([machine.job("npu0", driver.read)])
+    assert driver.asked.wait(PATIENCE)
+    again = machine.threads.submit([machine.job("npu0")])
+    assert again.unanswered == 0
+    assert not machine.threads.reinforce(again), "nothing waits, so no thread is started"
+    driver.answer()
+    assert machine.results() == [("npu0", "late")]
+    machine.threads.submit([machine.job("npu0")])
+    assert machine.results() == [("npu0", "text")]
+
+
+def test_an_error_of_ours_is_not_lost_in_a_thread() -> None:
+    """It is raised where the answer is collected: the agent ends with it, and does not go on blind."""
+
+    def broken() -> object:
+        raise ZeroDivisionError
+
+    machine = Machine()
+    machine.threads.submit([machine.job("npu0", broken)])
+    with pytest.raises(ZeroDivisionError):
+        machine.results()
