@@ -1,4 +1,4 @@
-"""The package installed as in the image, bytecode warm: not the editable one of the tests."""
+"""The package installed: as `pip install .` leaves it, and as in the image; not the editable one of the tests."""
 
 import shutil
 import subprocess
@@ -16,12 +16,14 @@ class NotInstalled(Exception):
 
 
 class Installation:
-    """A virtual environment of its own under a folder.
+    """A virtual environment of its own under a folder: what pip installs there, with the bytecode that it compiles.
 
     Its Python is a copy: with the program itself shared, PSS would halve what the benchmark's Python has mapped too.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, versions: tuple[str, ...] = ()) -> None:
+        """`versions`: requirements in place of the newest that there are."""
+        folder.mkdir()
         self._folder = folder
         source = folder / "source"
         left_out = shutil.ignore_patterns("*.egg-info", "__pycache__")
@@ -29,16 +31,23 @@ class Installation:
         for name in ("pyproject.toml", "README.md"):
             shutil.copy(CHECKOUT / name, source)
         _run(PYTHON, "-m", "venv", "--copies", "--without-pip", str(folder / "venv"))
-        self._python = str(folder / "venv/bin/python")
-        pip = (sys.executable, "-m", "pip", "--python", self._python, "--disable-pip-version-check", "--no-input")
-        _run(*pip, "install", "--quiet", "--no-compile", str(source), *IMAGES_VERSIONS)
+        self.python = str(folder / "venv/bin/python")
+        pip = (sys.executable, "-m", "pip", "--python", self.python, "--disable-pip-version-check", "--no-input")
+        _run(*pip, "install", "--quiet", str(source), *versions)
 
-    def agent(self, package: str) -> tuple[str, ...]:
+    def command(self, name: str) -> tuple[str, ...]:
+        """The console script as pip wrote it."""
+        return (f"{self._folder}/venv/bin/{name}",)
+
+    def images_command(self, package: str) -> tuple[str, ...]:
         """The words that start an agent as the image's own commands do (Containerfile)."""
         script = self._folder / package
         script.write_text(f"from furiosa_npu.{package}.__main__ import main\nraise SystemExit(main())\n")
-        bytecode = f"pycache_prefix={self._folder / 'bytecode'}"
-        return (self._python, "-I", "-OO", "-X", bytecode, str(script))
+        return (*self.images_python(), str(script))
+
+    def images_python(self) -> tuple[str, ...]:
+        """Bytecode is compiled at the first start into a folder of its own; the image has it in place."""
+        return (self.python, "-I", "-OO", "-X", f"pycache_prefix={self._folder / 'bytecode'}")
 
 
 def _run(*words: str) -> None:

@@ -1,21 +1,30 @@
-"""The node labeller at rest, after it has labelled its node at an API server over verified TLS."""
+"""The node labeller, once it has labelled its node at an API server over verified TLS."""
 
 import subprocess
-import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
-from tests.protocol.api_server import api_server, kubeconfig
+from tests.protocol.api_server import ApiServer, api_server, kubeconfig
 
-from benchmarks.process_figures import Memory, Work, memory, work_a_minute
 from furiosa_npu.hardware.reading import Roots
 
 NODE = "warboy-node01"
-SECONDS_TO_SETTLE = 10.0
 
 
-def measure(words: tuple[str, ...], roots: Roots, idle_seconds: float, folder: Path) -> tuple[Memory, Work]:
-    """Its memory, and its work in a minute of idleness."""
-    with api_server() as server, open(folder / "labeller.log", "ab") as log:
+class Labeller:
+    """A labeller that runs, and the API server that it has to itself."""
+
+    def __init__(self, pid: int, server: ApiServer) -> None:
+        self.pid = pid
+        self.server = server
+
+
+@contextmanager
+def running(words: tuple[str, ...], roots: Roots, folder: Path) -> Iterator[Labeller]:
+    """Started, and done with its first labels."""
+    folder.mkdir()
+    with api_server() as server, open(folder / "log", "ab") as log:
         server.nodes[NODE] = {}
         arguments = (
             *words,
@@ -26,8 +35,6 @@ def measure(words: tuple[str, ...], roots: Roots, idle_seconds: float, folder: P
         with subprocess.Popen(arguments, env=environment, stdin=subprocess.DEVNULL, stderr=log) as process:
             try:
                 server.wait_for(2)
-                time.sleep(SECONDS_TO_SETTLE)
-                (idle,) = work_a_minute([process.pid], idle_seconds)
-                return memory(process.pid), idle
+                yield Labeller(process.pid, server)
             finally:
                 process.kill()

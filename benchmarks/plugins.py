@@ -1,24 +1,21 @@
-"""Both device plugins against one kubelet: from start to Register, and at rest."""
+"""The device plugins: how each is started against a kubelet, and what ends it."""
 
 import asyncio
-import os
-import statistics
 import subprocess
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.process_figures import Memory, Work, memory, work_a_minute
+from benchmarks.sample_plugin import NEWEST, NEWEST_RESOURCE, OLD, OLD_RESOURCE, Samples
 from furiosa_npu.demo.kubelet import Kubelet
 from furiosa_npu.device_plugin.settings import RESOURCES
 from furiosa_npu.hardware.reading import Roots
 
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"
 """the sample plugin has this place fixed in its code"""
+NODE = "warboy-node01"
 SECONDS_TO_REGISTER = 30.0
-SECONDS_TO_SETTLE = 10.0
-"""from all devices listed to the figures at rest"""
+_PLAIN = {"PATH": "/usr/bin:/bin"}
 
 
 class Program(NamedTuple):
@@ -28,73 +25,52 @@ class Program(NamedTuple):
     words: tuple[str, ...]
     environment: dict[str, str]
     resources: tuple[str, ...]
+    bare: tuple[str, ...] | None = None
+    """of a Python program: the words that start its interpreter and end it at once"""
 
 
-class Figures(NamedTuple):
-    """What was measured of one plugin."""
+class Place(NamedTuple):
+    """The folder of a kubelet's sockets, and a folder for what a plugin writes."""
 
-    register_seconds: tuple[float, ...]
-    """from start to the first Register, one a start"""
-    memory: Memory
-    idle: Work
-    """a minute"""
+    device_plugins: str
+    folder: Path
+
+    @property
+    def pod_resources(self) -> str:
+        return f"{self.folder}/pod-resources.sock"
 
 
-def ours(words: tuple[str, ...], roots: Roots, folder: Path) -> Program:
+def ours(
+    name: str, words: tuple[str, ...], interpreter: tuple[str, ...], roots: Roots, place: Place, kubeconfig: str
+) -> Program:
     options = (
-        *("--devfs-root", roots.devfs, "--sysfs-root", roots.sysfs, "--device-plugins-dir", DEVICE_PLUGINS),
-        *("--pod-resources-socket", _pod_resources(folder), "--host-tools-dir", str(folder / "bin")),
-        *("--listen-address", "127.0.0.1:0"),
+        *("--devfs-root", roots.devfs, "--sysfs-root", roots.sysfs, "--device-plugins-dir", place.device_plugins),
+        *("--pod-resources-socket", place.pod_resources, "--host-tools-dir", f"{place.folder}/bin"),
+        *("--state-dir", f"{place.folder}/state", "--listen-address", "127.0.0.1:0"),
+        *("--node-name", NODE, "--kubeconfig", kubeconfig),
     )
-    return Program("furiosa-npu-plugin", (*words, *options), {"PATH": "/usr/bin:/bin"}, RESOURCES)
+    return Program(name, (*words, *options), _PLAIN, RESOURCES, (*interpreter, "-c", "pass"))
 
 
-def samples(program: Path, resource: str) -> Program:
-    return Program("sample-device-plugin", (str(program),), {"PLUGIN_SOCK_DIR": DEVICE_PLUGINS}, (resource,))
+def samples(programs: Samples) -> tuple[Program, Program]:
+    """The old one and the newest."""
+    environment = {"PLUGIN_SOCK_DIR": DEVICE_PLUGINS}
+    return (
+        Program(f"sample-{OLD}", (str(programs.old),), environment, (OLD_RESOURCE,)),
+        Program(f"sample-{NEWEST}", (str(programs.newest),), environment, (NEWEST_RESOURCE,)),
+    )
 
 
-async def measure(
-    programs: Sequence[Program], devices: int, starts: int, idle_seconds: float, folder: Path
-) -> list[Figures]:
-    """Starts the plugins in turn, `starts` times each and once before for their caches, and then both to stay."""
-    kubelet = Kubelet(DEVICE_PLUGINS, _pod_resources(folder), time.monotonic)
-    await kubelet.start()
-    running: list[subprocess.Popen[bytes]] = []
-    times: list[list[float]] = [[] for _ in programs]
-    try:
-        for _ in range(1 + starts):
-            for program, seconds in zip(programs, times, strict=True):
-                process, taken = await _start(program, kubelet, devices, folder)
-                seconds.append(taken)
-                await _stop(process, program, kubelet)
-        for program in programs:
-            process, _ = await _start(program, kubelet, devices, folder)
-            running.append(process)
-        await asyncio.sleep(SECONDS_TO_SETTLE)
-        pids = [process.pid for process in running]
-        idle = await asyncio.to_thread(work_a_minute, pids, idle_seconds)
-        memories = [memory(pid) for pid in pids]
-    finally:
-        for process in running:
-            process.kill()
-            process.wait()
-        await kubelet.stop()
-    return [
-        Figures(tuple(seconds[1:]), of_process, at_rest)
-        for seconds, of_process, at_rest in zip(times, memories, idle, strict=True)
-    ]
+class Started(NamedTuple):
+    process: subprocess.Popen[bytes]
+    register_seconds: float
+    """from its start to its first Register"""
 
 
-def median_and_least(seconds: Sequence[float]) -> tuple[float, float]:
-    return statistics.median(seconds), min(seconds)
-
-
-async def _start(
-    program: Program, kubelet: Kubelet, devices: int, folder: Path
-) -> tuple[subprocess.Popen[bytes], float]:
-    """The process, once all its devices are allocatable, and the seconds from its start to its first Register."""
+async def start(program: Program, kubelet: Kubelet, devices: int, logs: Path) -> Started:
+    """Returns once all its devices are allocatable."""
     entered = len(kubelet.journal.calls)
-    with open(folder / f"{program.name}.log", "ab") as log:  # noqa: ASYNC230  # a local file
+    with open(logs / f"{program.name}.log", "ab") as log:  # noqa: ASYNC230  # a local file
         started = time.monotonic()
         process = subprocess.Popen(  # noqa: ASYNC220  # a fork of microseconds, and its moment is what is measured
             program.words, env=program.environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log
@@ -106,28 +82,25 @@ async def _start(
             SECONDS_TO_REGISTER,
         )
         taken = time.monotonic() - started
-        await _until_allocatable(kubelet, program, devices)
+        await until_allocatable(kubelet, program, devices)
     except BaseException:
         process.kill()
         process.wait()
         raise
-    return process, taken
+    return Started(process, taken)
 
 
-async def _stop(process: subprocess.Popen[bytes], program: Program, kubelet: Kubelet) -> None:
+async def stop(process: subprocess.Popen[bytes], program: Program, kubelet: Kubelet) -> None:
     """Ends it, and returns once the kubelet has seen it end."""
     process.terminate()
     await asyncio.to_thread(process.wait)
-    await _until_allocatable(kubelet, program, 0)
+    await until_allocatable(kubelet, program, 0)
 
 
-async def _until_allocatable(kubelet: Kubelet, program: Program, devices: int) -> None:
+async def until_allocatable(kubelet: Kubelet, program: Program, devices: int) -> None:
+    """Under each of its names."""
     await kubelet.journal.until(
         lambda: all(kubelet.allocatable(resource) == devices for resource in program.resources),
         f"{devices} devices of {program.name} are allocatable",
         SECONDS_TO_REGISTER,
     )
-
-
-def _pod_resources(folder: Path) -> str:
-    return os.path.join(folder, "pod-resources.sock")

@@ -1,4 +1,4 @@
-"""`furiosa-npu-plugin`: the entry point. asyncio and grpclib do without `ssl`: 4 MiB of every node's memory."""
+"""`furiosa-npu-plugin`: the entry point."""
 
 import os
 import sys
@@ -14,8 +14,11 @@ def main() -> None:
         from furiosa_npu.device_plugin.status_command import status
 
         raise SystemExit(status(invocation.settings.listen_address))
-    sys.modules["ssl"] = None  # type: ignore[assignment]  # import then fails, as on a Python built without it
+    from furiosa_npu.device_plugin.late_imports import put_late_modules
+
+    put_late_modules()
     import asyncio
+    import signal
 
     from furiosa_npu.agent.log import Log
     from furiosa_npu.agent.log_bridge import bridge_logging
@@ -26,6 +29,9 @@ def main() -> None:
 
     log = Log(invocation.settings.log_format, invocation.settings.log_level)
     bridge_logging(log, "warning")
+    # asyncio.run would put a handler of its own in the default's place, and signal then describes that to us in words
+    # that need `inspect`, when the agent sets its own.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     try:
         asyncio.run(serve())
     except OSError as error:

@@ -1,0 +1,104 @@
+"""Modules that are loaded at their first use, and those that the device plugin puts off."""
+
+import importlib
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from furiosa_npu.agent.late_module import LateModule
+
+SOURCE = """
+import time
+count = globals().get("count", 0) + 1
+SIZE = 2
+time.sleep(0)
+def double(number): return SIZE * number
+"""
+
+
+@pytest.fixture
+def name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A module `late_sample` that can be imported, and is not yet."""
+    (tmp_path / "late_sample.py").write_text(SOURCE)
+    monkeypatch.syspath_prepend(tmp_path)
+    yield "late_sample"
+    sys.modules.pop("late_sample", None)
+
+
+def _loaded(name: str) -> bool:
+    return "count" in vars(sys.modules[name])
+
+
+def test_what_is_told_is_there_and_loads_nothing(name: str) -> None:
+    """Values, names of functions, and what the import system asks of a module."""
+    LateModule.put(name, "double", SIZE=1)
+    module = importlib.import_module(name)
+    assert (module.SIZE, callable(module.double), hasattr(module, "__path__")) == (1, True, False)
+    assert not _loaded(name)
+
+
+def test_anything_else_is_the_real_module(name: str) -> None:
+    """Loaded once and in place; what was told gives way to it."""
+    LateModule.put(name, SIZE=1)
+    module = importlib.import_module(name)
+    assert (module.count, module.SIZE, module.double(4), module.count) == (1, 2, 8, 1)
+    assert sys.modules[name] is module
+    with pytest.raises(AttributeError, match="module 'late_sample' has no attribute 'triple'"):
+        _ = module.triple
+
+
+def test_a_function_taken_early_is_the_real_one_when_called(name: str) -> None:
+    """As `from module import function` takes it while a library is imported."""
+    LateModule.put(name, "double")
+    double = importlib.import_module(name).double
+    assert not _loaded(name)
+    assert double(21) == 42
+
+
+def test_threads_that_want_it_at_once_all_get_it(name: str) -> None:
+    """None sees a module that is half there."""
+    LateModule.put(name)
+    module, got = importlib.import_module(name), []
+    threads = [threading.Thread(target=lambda: got.append(module.double(1))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (got, module.count) == ([2] * 8, 1)
+
+
+def test_a_module_that_is_imported_already_stays() -> None:
+    """What holds it goes on with it."""
+    LateModule.put("subprocess", PIPE=0)
+    assert sys.modules["subprocess"] is subprocess
+    assert subprocess.PIPE == -1
+
+
+def test_a_module_that_is_not_there_is_said_to_be_missing() -> None:
+    """ImportError, as of an import."""
+    LateModule.put("no_such_module")
+    try:
+        with pytest.raises(ImportError, match="no_such_module: is not on this machine's Python path"):
+            _ = sys.modules["no_such_module"].anything
+    finally:
+        del sys.modules["no_such_module"]
+
+
+@pytest.mark.parametrize("flags", [["-I"], ["-I", "-OO"]])
+def test_importing_the_device_plugin_needs_none_of_what_it_puts_off(flags: list[str]) -> None:
+    """Else the memory is spent after all, in the image (-OO) or as pip installs it."""
+    program = (
+        "import sys\n"
+        "from furiosa_npu.device_plugin.late_imports import put_late_modules\n"
+        "from furiosa_npu.agent.late_module import LateModule\n"
+        "put_late_modules()\n"
+        "import furiosa_npu.device_plugin.app, furiosa_npu.agent.log_bridge\n"
+        "late = {name: module for name, module in sys.modules.items() if type(module) is LateModule}\n"
+        "print(len(late) > 0, [name for name, module in late.items() if module._loaded])\n"
+    )
+    done = subprocess.run([sys.executable, *flags, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "True []\n"
