@@ -46,15 +46,26 @@ def census(
     counted = {}
     for unit_id, reading in present.items():
         before = pool[unit_id].verdict if unit_id in pool else (remembered or {}).get(unit_id)
-        circumstances = _circumstances(unit_id, reading, ledger, rules, family)._replace(
-            users=seen.users.get(reading.key, ())
-        )
+        circumstances = _circumstances(unit_id, reading, ledger, rules, family, seen.users)
         counted[unit_id] = Unit(unit_id, reading, judge(before, reading, circumstances, rules.health, now))
     for unit_id, unit in pool.items():
         if unit_id not in present and (ledger.holders(unit_id) or not _superseded(unit, present)):
-            circumstances = _circumstances(unit_id, unit.card, ledger, rules, family)
+            circumstances = _circumstances(unit_id, unit.card, ledger, rules, family, {})
             counted[unit_id] = unit._replace(verdict=judge(unit.verdict, None, circumstances, rules.health, now))
     return counted
+
+
+def judge_anew(pool: Pool, unit_ids: Sequence[str], seen: Seen, ledger: Ledger, rules: Rules, now: float) -> Pool:
+    """The pool with the verdicts of these units as the ledger is now; those that it does not have are left out."""
+    family = offered_family(pool, rules)
+    judged = {}
+    for unit_id in unit_ids:
+        if unit_id in pool:
+            unit = pool[unit_id]
+            circumstances = _circumstances(unit_id, unit.card, ledger, rules, family, seen.users)
+            reading = None if unit.verdict.state == "gone" else unit.card
+            judged[unit_id] = unit._replace(verdict=judge(unit.verdict, reading, circumstances, rules.health, now))
+    return {**pool, **judged}
 
 
 def look_again(unit: Unit, reading: Reading, seen: Seen, rules: Rules, family: Family | None, now: float) -> Unit:
@@ -63,9 +74,7 @@ def look_again(unit: Unit, reading: Reading, seen: Seen, rules: Rules, family: F
     if unit.id not in found:
         reason = f"another card ({', '.join(found)}) is in its place"
         return unit._replace(verdict=unit.verdict._replace(state="gone", sign="gone", reason=reason))
-    circumstances = _circumstances(unit.id, reading, Ledger(), rules, family)._replace(
-        users=seen.users.get(reading.key, ())
-    )
+    circumstances = _circumstances(unit.id, reading, Ledger(), rules, family, seen.users)
     return Unit(unit.id, reading, judge(unit.verdict, reading, circumstances, rules.health, now))
 
 
@@ -75,11 +84,19 @@ def offered_family(pool: Pool, rules: Rules) -> Family | None:
     return rules.family or primary_family(tuple(present))
 
 
-def _circumstances(unit_id: str, card: Reading, ledger: Ledger, rules: Rules, family: Family | None) -> Circumstances:
+def _circumstances(
+    unit_id: str,
+    card: Reading,
+    ledger: Ledger,
+    rules: Rules,
+    family: Family | None,
+    users: Mapping[str, tuple[str, ...]],
+) -> Circumstances:
     return Circumstances(
         held=bool(ledger.holders(unit_id)),
         disabled=_disabled(unit_id, card, rules, family),
         required_files=() if card.index is None else required_files(card.family, card.index, rules.pe_form),
+        users=users.get(card.key, ()),
     )
 
 

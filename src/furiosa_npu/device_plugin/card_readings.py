@@ -12,26 +12,48 @@ from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.hardware.reading import Reading, Roots
 
 _HOST = "host"
-FRESH_CYCLES = 5
+FRESH_SECONDS = 5.0
 """So often a card is told anew though nothing changed but its heartbeat: well within the time that is given to one that
 stands still."""
-WHOLE_CYCLES = 3
+WHOLE_SECONDS = 3.0
 """So often one card, in turn, is read whole."""
-LIST_CYCLES = 10
+LIST_SECONDS = 10.0
 """So often the folders are listed where nothing happens: device files that come or go are told by events, a management
 folder that goes by its files; a PCI device that no driver takes is told by nobody."""
+
+
+class _Every:
+    """Something that is due at once, and again so many seconds after it was done."""
+
+    def __init__(self, seconds: float) -> None:
+        # A cycle that comes a little early is not one too early.
+        self._seconds = seconds - 0.1
+        self._done_at: float | None = None
+
+    def is_due(self, now: float) -> bool:
+        return self._done_at is None or now - self._done_at >= self._seconds
+
+    def done(self, now: float) -> None:
+        self._done_at = now
+
+    def hurry(self) -> None:
+        self._done_at = None
 
 
 class CardReadings:
     """Readings of this host's cards."""
 
-    def __init__(self, roots: Roots, reader: PatientReader) -> None:
+    def __init__(self, roots: Roots, reader: PatientReader, clock: Callable[[], float]) -> None:
         self._roots = roots
         self._reader = reader
+        self._clock = clock
         self._lister = Lister(roots)
         self._inventory = Inventory((), (), ())
         self._readers: dict[str, CardReader] = {}
         self._last: dict[str, Reading] = {}
+        self._fresh = _Every(FRESH_SECONDS)
+        self._whole = _Every(WHOLE_SECONDS)
+        self._list = _Every(LIST_SECONDS)
         self._turn = 0
         self._quiet_of: Inventory | None = None
         self._quiet: list[Job] = []
@@ -47,20 +69,32 @@ class CardReadings:
         A card whose driver has not answered for the time of patience says so in `unanswered`; one that was asked a
         moment ago is as it was. The same object as before, where nothing changed but heartbeats that go on.
         """
-        self._turn += 1
         before = self._inventory
-        jobs = [] if anew else self._jobs(before, probe, anew=False)
-        if anew or self._turn % LIST_CYCLES == 0 or self._has_problems:
+        now = self._clock()
+        jobs = [] if anew else self._jobs(before, probe, now, anew=False)
+        if anew:
+            self._list.hurry()
+        if self._has_problems or self._list.is_due(now):
             jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._lister.look, anew=anew))]
         self._take(await self._reader.ask(jobs))
         if anew or self._inventory is not before:
-            self._take(await self._reader.ask(self._jobs(self._inventory, probe, anew=anew)))
+            self._take(await self._reader.ask(self._jobs(self._inventory, probe, now, anew=anew)))
         told = [*self._told()]
         if told != self._told_last or self._inventory is not before:
             self._told_last = told
             self._has_problems = any(reading.problems for reading in told)
             self._all = with_driverless(self._roots.sysfs, self._inventory, told)
         return self._all
+
+    @property
+    def is_waited_for(self) -> bool:
+        """Something was asked for the first time, and has neither answered yet nor been silent for too long."""
+        if self._list.is_due(self._clock()):
+            return self.host_hangs() is None
+        return any(
+            _key(found) not in self._last and self._reader.hanging(_key(found)) is None
+            for found in self._inventory.cards
+        )
 
     async def one(self, card: Reading) -> Reading:
         """Every fact of this card, read after the call; or it says that its driver does not answer."""
@@ -78,18 +112,21 @@ class CardReadings:
         """The folder that the listing of the host's cards is stuck at."""
         return self._reader.hanging(_HOST)
 
-    def _jobs(self, inventory: Inventory, probe: frozenset[str], *, anew: bool) -> list[Job]:
-        fresh = anew or self._turn % FRESH_CYCLES == 0
+    def _jobs(self, inventory: Inventory, probe: frozenset[str], now: float, *, anew: bool) -> list[Job]:
+        fresh = anew or self._fresh.is_due(now)
+        if fresh:
+            self._fresh.done(now)
         if not fresh and not probe and inventory is self._quiet_of:
             jobs = self._quiet
         else:
             jobs = [self._job(found, probe, whole=anew, fresh=fresh) for found in inventory.cards]
             if not fresh and not probe:
                 self._quiet_of, self._quiet = inventory, jobs
-        turn, rest = divmod(self._turn, WHOLE_CYCLES)
-        if jobs and not anew and not rest:
+        if jobs and not anew and self._whole.is_due(now):
+            self._whole.done(now)
+            self._turn += 1
             jobs = [*jobs]
-            place = turn % len(jobs)
+            place = self._turn % len(jobs)
             jobs[place] = self._job(inventory.cards[place], probe, whole=True, fresh=fresh)
         return jobs
 
@@ -110,6 +147,7 @@ class CardReadings:
             if isinstance(answer, Reading):
                 self._last[key] = answer
             else:
+                self._list.done(self._clock())
                 self._inventory = answer
                 there = {_key(found) for found in answer.cards}
                 self._last = {key: reading for key, reading in self._last.items() if key in there}

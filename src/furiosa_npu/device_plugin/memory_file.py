@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.device_plugin.patient_reader import PatientReader
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.health.recall import RecallError, from_document, to_document
@@ -19,8 +20,9 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 class MemoryFile:
     """The file in `folder`. Without it the agent works on, and says what it may forget."""
 
-    def __init__(self, folder: str, conditions: Conditions) -> None:
+    def __init__(self, folder: str, reader: PatientReader, conditions: Conditions) -> None:
         self._path = f"{folder}/{FILE_NAME}"
+        self._reader = reader
         self._conditions = conditions
         self._boot_id = _boot_id()
         self._written: dict[str, Any] | None = None
@@ -40,26 +42,18 @@ class MemoryFile:
         self._written = document
         return remembered
 
-    def to_write(self, verdicts: Mapping[str, Verdict]) -> Job | None:
-        """Writing, as a job that may hang with the disk; None: the file says it. Its answer is for `written`."""
+    async def keep(self, verdicts: Mapping[str, Verdict]) -> None:
+        """Writes what of them must be remembered, where the file says another thing; a disk that hangs keeps nobody."""
         document = to_document(self._boot_id, verdicts)
         if document == self._written:
-            return None
-        return Job(self._path, Files(), lambda: (document, _write(self._path, json.dumps(document, indent=1))))
-
-    def written(self, answer: tuple[dict[str, Any], str | None]) -> None:
-        """What became of the job."""
-        document, failure = answer
-        if failure is None:
-            self._written = document
-            self._conditions.well("memory")
-        else:
-            self._conditions.remark("memory", f"{failure}: a restart of this agent forgets what cards did")
-
-    @property
-    def key(self) -> str:
-        """Of the job."""
-        return self._path
+            return
+        job = Job(self._path, Files(), lambda: (document, _write(self._path, json.dumps(document, indent=1))))
+        for written, failure in (await self._reader.ask([job])).values():
+            if failure is None:
+                self._written = written
+                self._conditions.well("memory")
+            else:
+                self._conditions.remark("memory", f"{failure}: a restart of this agent forgets what cards did")
 
 
 def _write(path: str, text: str) -> str | None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 
-from furiosa_npu.allocation.census import Rules, Seen, census, look_again, offered_family
+from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew, look_again, offered_family
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, settle
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
 from furiosa_npu.device_plugin.card_readings import CardReadings
@@ -76,6 +76,10 @@ class NpuPool:
     def judge(self) -> None:
         """Judges every card by what was read last."""
         self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered)
+        # What comes back later is judged by what it does from then on.
+        self._remembered = {
+            unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
+        }
         self._judged_by = (self._seen.readings, self.ledger, self.rules)
         self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
         shown = _shown(self.pool)
@@ -85,8 +89,8 @@ class NpuPool:
 
     @property
     def undecided(self) -> bool:
-        """A card waits for a second reading."""
-        return any(_waits(unit) for unit in self.pool.values())
+        """A card waits for its first reading, or for a second one."""
+        return self._readings.is_waited_for or any(_waits(unit) for unit in self.pool.values())
 
     def settle(self, seen: Observation) -> bool:
         """Takes in what the kubelet shows of who holds what. True: a card was let go; who uses it still?"""
@@ -125,15 +129,17 @@ class NpuPool:
         finally:
             for unit_id in unit_ids:
                 self._handing_over.remove(unit_id)
-        asyncio.get_running_loop().call_soon(self._handed_over)
+        asyncio.get_running_loop().call_soon(self._handed_over, unit_ids)
         return cards
 
     async def last_look(self, resource: str, unit_ids: tuple[str, ...]) -> None:
         """Raises Refused where a card is not idle and good now, just before a container starts with it."""
         await self._look(resource, unit_ids)
 
-    def _handed_over(self) -> None:
-        self.judge()
+    def _handed_over(self, unit_ids: tuple[str, ...]) -> None:
+        """Called when the kubelet has its answer: it waits for nothing of this."""
+        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._clock())
+        self._shown = _shown(self.pool)
         self._on_change()
 
     def _to_probe(self) -> frozenset[str]:

@@ -36,7 +36,7 @@ class PatientReader:
         return self._threads.stuck
 
     async def ask(self, jobs: Sequence[Job]) -> dict[str, Any]:
-        """What was answered, by key; also to a job of an earlier call that took its time.
+        """What was answered, by key; also to an earlier job of the key that took its time.
 
         Returns once all have answered but those that are stuck. A key whose last job is stuck still is not asked again.
         """
@@ -44,8 +44,7 @@ class PatientReader:
         while batch.unanswered:
             if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
                 break
-        fresh, self._fresh = self._fresh, {}
-        return fresh
+        return {job.key: self._fresh.pop(job.key) for job in jobs if job.key in self._fresh}
 
     async def ask_one(self, job: Job) -> Any:
         """What the job tells, asked after the call.

@@ -27,17 +27,19 @@ def with_driverless(sysfs: str, inventory: Inventory, readings: Sequence[Reading
     """The readings of the inventory's cards, doubles among them named as such, and those of PCI devices beside them."""
     told = without_doubles(readings)
     taken = {reading.pci_bdf for reading in told}
-    alone = [npu for npu in inventory.npus if npu.bdf not in taken and not _may_be_one_of(npu, inventory.npus, told)]
+    alone = [npu for npu in inventory.npus if npu.bdf not in taken and not _may_be_one_of(npu, inventory, told)]
     return (*told, *(_driverless(sysfs, npu, told) for npu in alone))
 
 
-def _may_be_one_of(npu: PciNpu, npus: Sequence[PciNpu], readings: Sequence[Reading]) -> bool:
-    """A card whose `busname` cannot be read is on the bus too, and is not counted twice."""
+def _may_be_one_of(npu: PciNpu, inventory: Inventory, readings: Sequence[Reading]) -> bool:
+    """A card whose `busname` cannot be read, or was not read yet, is on the bus too, and is not counted twice."""
     taken = {reading.pci_bdf for reading in readings}
+    named = {(reading.family, reading.index) for reading in readings if reading.pci_bdf is not None}
     nameless = sum(
-        reading.pci_bdf is None and reading.management and reading.family == npu.family for reading in readings
+        found.managed and found.family == npu.family and (found.family, found.index) not in named
+        for found in inventory.cards
     )
-    return sum(other.bdf not in taken and other.family == npu.family for other in npus) <= nameless
+    return sum(other.bdf not in taken and other.family == npu.family for other in inventory.npus) <= nameless
 
 
 def _driverless(sysfs: str, npu: PciNpu, readings: Sequence[Reading]) -> Reading:

@@ -30,22 +30,7 @@ class Finding(NamedTuple):
     reason: str
 
 
-def fault(
-    reading: Reading,
-    required_files: tuple[str, ...],
-    before: Heartbeat,
-    history: History,
-    bounds: Bounds,
-    now: float,
-) -> Finding | None:
-    """The worst fatal sign that `reading` shows; `before` is the heartbeat of the last judgement.
-
-    What `bounds` does not have is turned off.
-    """
-    return next(_faults(reading, required_files, before, history, bounds, now), None)
-
-
-def _faults(
+def faults(
     reading: Reading,
     required_files: tuple[str, ...],
     before: Heartbeat,
@@ -53,6 +38,10 @@ def _faults(
     bounds: Bounds,
     now: float,
 ) -> Iterator[Finding]:
+    """The fatal signs that `reading` shows, the worst first; `before` is the heartbeat of the last judgement.
+
+    What `bounds` does not have is turned off.
+    """
     if "no-answer" in bounds and reading.unanswered is not None:
         reason = f"no answer from {reading.unanswered} in {bounds['no-answer']:g} s: the driver hangs"
         yield Finding("unreadable", "no-answer", reason)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.cycle_counters import counters_in_use, next_counters
-from furiosa_npu.health.finding import Finding, fault, warnings
+from furiosa_npu.health.finding import Finding, faults, warnings
 from furiosa_npu.health.history import NEW, History, Standing, next_errors, next_heartbeat
 from furiosa_npu.health.probation import Trust, after_fault, after_good, proving
 from furiosa_npu.health.signs import DEFAULT_BOUNDS, Bounds
@@ -77,7 +77,7 @@ def _fault(
 ) -> Finding | None:
     if reading is None:
         return None
-    return fault(reading, circumstances.required_files, before.heartbeat, history, rules.bounds, now)
+    return next(faults(reading, circumstances.required_files, before.heartbeat, history, rules.bounds, now), None)
 
 
 def _is_a_beginning(found: Finding | None) -> bool:

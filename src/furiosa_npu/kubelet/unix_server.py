@@ -41,9 +41,9 @@ class UnixServer:
 
     async def start(self) -> None:
         """Binds the socket, in place of whatever socket is there. Raises OSError."""
-        self._server = _Server(self._services, WireCodec(self._schema), self._crowd)
-        await self._server.start(path=self.path)
-        self._identity = identity(self.path)
+        server = _Server(self._services, WireCodec(self._schema), self._crowd)
+        await server.start(path=self.path)
+        self._server, self._identity = server, identity(self.path)
 
     def is_at_its_path(self) -> bool:
         """The file at the path is the socket that this server made."""

@@ -1,0 +1,57 @@
+"""Says what became of the cards: a line in the log, a count, events and the node's condition at the API server."""
+
+from collections.abc import Mapping, Sequence
+
+from furiosa_npu.agent.log import Log
+from furiosa_npu.allocation.pool import Pool
+from furiosa_npu.cluster.writer import Writer
+from furiosa_npu.device_plugin.kubelet_books import PodRef
+from furiosa_npu.device_plugin.plugin_metrics import Counts
+from furiosa_npu.device_plugin.reports import CardReport, Told, condition, final_condition, news, report
+
+_QUIET = ("idle", "allocated", "disabled", "starting")
+
+
+class Announcements:
+    """What was said once of a card is not said again while it lasts."""
+
+    def __init__(self, log: Log, counts: Counts, writer: Writer | None, node: str) -> None:
+        """`writer`: None where there is no API server to tell, or no name of the node to tell it of."""
+        self._log = log
+        self._counts = counts
+        self._writer = writer
+        self._node = node
+        self._told: dict[str, Told] | None = None
+        self._reports: list[CardReport] = []
+        self._said: dict[str, tuple[str, ...]] = {}
+
+    def say(self, pool: Pool, holders: Mapping[str, Sequence[PodRef]]) -> None:
+        """`holders` by unit id, as far as the kubelet has told of them."""
+        reports = [report(unit, holders.get(unit.id, ())) for unit in pool.values()]
+        if reports == self._reports and self._told is not None:
+            return
+        self._reports = reports
+        for card in reports:
+            self._log_it(card)
+        if self._writer is not None:
+            self._told, events = news(self._told, reports, self._node)
+            for event in events:
+                self._writer.say(event)
+            self._writer.hold(condition(reports))
+
+    async def last(self) -> None:
+        """The agent ends."""
+        if self._writer is not None:
+            await self._writer.last(final_condition())
+
+    def _log_it(self, card: CardReport) -> None:
+        now = (card.state, card.reason, *(text for _, text in card.warnings))
+        before = self._said.get(card.uuid)
+        if before == now:
+            return
+        self._said[card.uuid] = now
+        if before is None or before[0] != card.state:
+            self._counts.transition(card.uuid, card.state)
+        say = self._log.info if card.state in _QUIET and not card.warnings else self._log.warning
+        reason = "; ".join(filter(None, now[1:])) or None
+        say("card", npu=card.name, uuid=card.uuid, state=card.state, reason=reason)

@@ -1,0 +1,153 @@
+"""Keeps time: when the cards are looked at, when the kubelet is asked who holds them, when what is known is kept."""
+
+import asyncio
+from collections.abc import Callable, Iterator
+
+from furiosa_npu.device_plugin.card_readings import CardReadings
+from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.device_plugin.disable_list import DisableList
+from furiosa_npu.device_plugin.events import Events
+from furiosa_npu.device_plugin.kubelet_books import KubeletBooks
+from furiosa_npu.device_plugin.memory_file import MemoryFile
+from furiosa_npu.device_plugin.npu_pool import NpuPool
+
+SOON_SECONDS = 0.2
+"""Before the next look while a card waits for a reading to decide."""
+BURST_SECONDS = 0.02
+"""From an event to the look that it brings: a driver that loads makes a hundred files."""
+FIRST_LOOK_SECONDS = 0.5
+"""So long the first list waits for drivers that are slow; one that hangs keeps no other card from the node."""
+FIRST_LOOK_PAUSE_SECONDS = 0.02
+MEMORY_SECONDS = 10.0
+"""So often is looked whether something is to be remembered where no state changed: that a heartbeat moved."""
+
+
+class Cycle:
+    """One agent's. `first_look`, then `look` and `settle` for as long as the agent lives."""
+
+    def __init__(
+        self,
+        seconds: float,
+        devfs: str,
+        readings: CardReadings,
+        pool: NpuPool,
+        books: KubeletBooks,
+        memory: MemoryFile,
+        disable: DisableList,
+        conditions: Conditions,
+        clock: Callable[[], float],
+        on_folder: Callable[[], None],
+        on_containers: Callable[[], None],
+    ) -> None:
+        """`seconds`: from one look to the next; `on_folder` is called in each look where no event tells of the
+        kubelet's folder, `on_containers` where the kubelet shows others than before."""
+        self.turned_at = clock()
+        """when the loop that looks came round"""
+        self._seconds = seconds
+        self._devfs = devfs
+        self._readings = readings
+        self._pool = pool
+        self._books = books
+        self._memory = memory
+        self._disable = disable
+        self._conditions = conditions
+        self._clock = clock
+        self._on_folder = on_folder
+        self._on_containers = on_containers
+        self._due = asyncio.Event()
+        self._held = asyncio.Event()
+        self._devices_changed = self._users_changed = True
+        self._remembered_at: float | None = None
+        self._changed = False
+
+    def devices_changed(self) -> None:
+        """Device files came or went."""
+        self._devices_changed = self._users_changed = True
+        self._due.set()
+
+    def users_changed(self) -> None:
+        """Somebody opened or closed a device file."""
+        self._users_changed = True
+        self._due.set()
+
+    def pool_changed(self) -> None:
+        """There is something to remember, and perhaps somebody who holds a card."""
+        self._changed = True
+        if self._pool.ledger.entries:
+            self._held.set()
+
+    async def first_look(self, events: Events) -> None:
+        """All cards are known then, but those whose drivers do not answer, and who holds them."""
+        until = self._clock() + FIRST_LOOK_SECONDS
+        await self._scan(events)
+        while self._readings.is_waited_for and self._clock() < until:
+            await asyncio.sleep(FIRST_LOOK_PAUSE_SECONDS)
+            await self._scan(events)
+        await self._ask_the_kubelet()
+
+    async def know_the_books(self) -> None:
+        """Before a list goes out: what the kubelet had handed out under an earlier agent."""
+        if not self._books.answered:
+            await self._ask_the_kubelet()
+            self._books.answered = True
+
+    async def look(self, events: Events) -> None:
+        """Looks at all cards in each cycle, and where something happened."""
+        loop = asyncio.get_running_loop()
+        while True:
+            self.turned_at = self._clock()
+            timer = loop.call_later(SOON_SECONDS if self._pool.undecided else self._seconds, self._due.set)
+            await self._due.wait()
+            timer.cancel()
+            if self._devices_changed or self._users_changed:
+                await asyncio.sleep(BURST_SECONDS)
+            self._due.clear()
+            await self._scan(events)
+
+    async def settle(self) -> None:
+        """Asks the kubelet in each cycle who holds what, as long as anybody does."""
+        while True:
+            if not self._pool.ledger.entries:
+                self._held.clear()
+                await self._held.wait()
+            await asyncio.sleep(self._seconds)
+            before = self._books.containers
+            if self._pool.settle(await self._books.observe(self._pool.ledger)):
+                self.users_changed()  # whoever still has the card open outlives its pod
+            if self._books.containers != before:
+                self._on_containers()
+
+    async def _ask_the_kubelet(self) -> None:
+        self._pool.settle(await self._books.at_start())
+        self._on_containers()
+
+    async def _scan(self, events: Events) -> None:
+        events.renew()
+        if not events.of_folder:
+            self._on_folder()
+        disable = self._disable.now()
+        if disable != self._pool.rules.disable:
+            self._pool.rules = self._pool.rules._replace(disable=disable)
+        anew, users_anew = self._devices_changed or not events.of_devices, self._users_changed
+        self._devices_changed = self._users_changed = False
+        await self._pool.scan(anew=anew, users_anew=users_anew)
+        if anew:
+            events.renew(self._device_paths())
+        folder = self._readings.host_hangs()
+        if folder is None:
+            self._conditions.well("host")
+        else:
+            self._conditions.trouble("host", f"no answer from {folder}: cards that come or go are not seen")
+        await self._remember()
+
+    async def _remember(self) -> None:
+        now = self._clock()
+        if self._changed or self._remembered_at is None or now - self._remembered_at >= MEMORY_SECONDS:
+            self._changed, self._remembered_at = False, now
+            await self._memory.keep({unit.id: unit.verdict for unit in self._pool.pool.values()})
+
+    def _device_paths(self) -> Iterator[str]:
+        """Of the device files that compute."""
+        for unit in self._pool.pool.values():
+            for file in unit.card.compute_files:
+                yield f"{self._devfs}/{file.path}"
