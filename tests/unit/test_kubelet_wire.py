@@ -62,7 +62,12 @@ def _strategy(message_type: type[Any], schema: Schema) -> st.SearchStrategy[Any]
         if isinstance(field.kind, type):
             one = _strategy(field.kind, schema)
             return st.lists(one, max_size=3).map(tuple) if field.repeated else st.none() | one
-        one = {"string": FIXED_TEXT, "bool": st.booleans(), "int": st.integers(-(2**31), 2**31 - 1)}[field.kind]
+        one = {
+            "string": FIXED_TEXT,
+            "bool": st.booleans(),
+            "int32": st.integers(-(2**31), 2**31 - 1),
+            "int64": st.integers(-(2**63), 2**63 - 1),
+        }[field.kind]
         return st.lists(one, max_size=3).map(tuple) if field.repeated else one
 
     return st.tuples(*(of(field) for field in schema[message_type])).map(lambda values: message_type(*values))
@@ -106,7 +111,7 @@ def test_every_described_field_stands_in_the_definition(
     module: ModuleType, message_type: type[Any], schema: Schema
 ) -> None:
     """Number, kind and repetition of each field are those of Kubernetes' definition."""
-    kinds: dict[int, Callable[[Any], Any]] = {3: lambda _: "int", 5: lambda _: "int", 8: lambda _: "bool"}
+    kinds: dict[int, Callable[[Any], Any]] = {3: lambda _: "int64", 5: lambda _: "int32", 8: lambda _: "bool"}
     kinds |= {9: lambda _: "string", 11: lambda field: field.message_type.name}
     descriptor = getattr(module, message_type.__name__).DESCRIPTOR
     said = []
@@ -139,7 +144,28 @@ def test_any_bytes_are_a_message_or_a_wire_error_as_for_protobuf(raw: bytes) -> 
     assert (ours.version, ours.endpoint, ours.resource_name) == (theirs.version, theirs.endpoint, theirs.resource_name)
 
 
-@pytest.mark.parametrize(("module", "message_type", "schema"), MESSAGES, ids=lambda part: getattr(part, "__name__", ""))
+@pytest.mark.parametrize("raw", [b"\x00\x00", b"\xf2\x80\x80\x80\x22\x00", b"\x90\x80\x80\x80\x80\x00\x01"])
+def test_a_field_s_number_is_one_that_protobuf_knows(raw: bytes) -> None:
+    """Neither 0 nor wider than 29 bits, in five bytes at most: as protobuf refuses it."""
+    with pytest.raises(WireError, match=r"found no field's number at byte 0, expected one from 1 to 536870911"):
+        decode(deviceplugin_v1beta1.RegisterRequest, raw, deviceplugin_v1beta1.SCHEMA)
+    with pytest.raises(DecodeError):
+        COMPILED["deviceplugin/v1beta1/api.proto"].RegisterRequest.FromString(raw)
+
+
+def _is_whole(module: ModuleType, message_type: type[Any], schema: Schema) -> bool:
+    """All fields of the definition are described: nothing is skipped that protobuf would look into."""
+    described = schema[message_type]
+    parts = [field.kind for field in described if isinstance(field.kind, type)]
+    descriptor = getattr(module, message_type.__name__).DESCRIPTOR
+    return len(described) == len(descriptor.fields) and all(_is_whole(module, part, schema) for part in parts)
+
+
+@pytest.mark.parametrize(
+    ("module", "message_type", "schema"),
+    [message for message in MESSAGES if _is_whole(*message)],
+    ids=lambda part: getattr(part, "__name__", ""),
+)
 @given(data=st.data(), start=st.integers(0, 200), length=st.integers(0, 8), other=st.binary(max_size=8))
 def test_a_damaged_message_is_an_error_or_what_protobuf_reads(
     module: ModuleType,

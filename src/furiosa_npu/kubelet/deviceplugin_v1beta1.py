@@ -109,7 +109,7 @@ SCHEMA: Schema = {
     Empty: (),
     DevicePluginOptions: (Field(1, "bool"), Field(2, "bool")),
     RegisterRequest: (Field(1, "string"), Field(2, "string"), Field(3, "string"), Field(4, DevicePluginOptions)),
-    NUMANode: (Field(1, "int"),),
+    NUMANode: (Field(1, "int64"),),
     TopologyInfo: (Field(1, NUMANode, repeated=True),),
     Device: (Field(1, "string"), Field(2, "string"), Field(3, TopologyInfo)),
     ListAndWatchResponse: (Field(1, Device, repeated=True),),
@@ -118,7 +118,7 @@ SCHEMA: Schema = {
     ContainerPreferredAllocationRequest: (
         Field(1, "string", repeated=True),
         Field(2, "string", repeated=True),
-        Field(3, "int"),
+        Field(3, "int32"),
     ),
     PreferredAllocationRequest: (Field(1, ContainerPreferredAllocationRequest, repeated=True),),
     ContainerPreferredAllocationResponse: (Field(1, "string", repeated=True),),

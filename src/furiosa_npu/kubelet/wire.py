@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["string", "bool", "int", "map"]
+Kind = Literal["string", "bool", "int32", "int64", "map"]
 
 MAXIMUM_ELEMENTS = 65536
 """of repeated fields and maps in one message and all inside it: two bytes on the wire can be a hundred in memory. A
 node of 500 pods that hold ten devices each has some 6000."""
 
+_MAXIMUM_NUMBER = (1 << 29) - 1
+_MAXIMUM_TAG_BYTES = 5
+_NUMBERS = ("bool", "int32", "int64")
 _VARINT, _FIXED64, _LENGTH, _FIXED32 = 0, 1, 2, 5
 
 
@@ -63,7 +66,7 @@ def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iter
         if position is None:
             continue
         field = fields[position]
-        if isinstance(raw, int) != (field.kind in ("bool", "int")):
+        if isinstance(raw, int) != (field.kind in _NUMBERS):
             continue  # another wire type than ours: an unknown field, as protobuf's own parsers hold it
         if (field.repeated or field.kind == "map") and next(elements) > MAXIMUM_ELEMENTS:
             raise WireError(f"more than {MAXIMUM_ELEMENTS} elements")
@@ -82,13 +85,13 @@ def _default(field: Field) -> Any:
         return {}
     if field.repeated:
         return []
-    return {"string": "", "bool": False, "int": 0}[field.kind] if isinstance(field.kind, str) else None
+    return {"string": "", "bool": False, "int32": 0, "int64": 0}[field.kind] if isinstance(field.kind, str) else None
 
 
 def _payload(value: Any, field: Field, schema: Schema) -> int | bytes:
     if field.kind == "string":
         return bytes(value, "utf-8")
-    if field.kind in ("bool", "int"):
+    if field.kind in _NUMBERS:
         return int(value) & 0xFFFF_FFFF_FFFF_FFFF
     return encode(value, schema)
 
@@ -119,10 +122,11 @@ def _varint(value: int) -> bytes:
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
     at = 0
     while at < len(data):
+        start = at
         tag, at = _read_varint(data, at)
         number, wire_type = tag >> 3, tag & 7
-        if number == 0:
-            raise WireError(f"field number 0 at byte {at}")
+        if not 0 < number <= _MAXIMUM_NUMBER or at - start > _MAXIMUM_TAG_BYTES:
+            raise WireError(f"found no field's number at byte {start}, expected one from 1 to {_MAXIMUM_NUMBER}")
         if wire_type == _VARINT:
             value, at = _read_varint(data, at)
             yield number, value
@@ -157,7 +161,9 @@ def _value(raw: int | bytes, field: Field, schema: Schema, elements: Iterator[in
     if isinstance(raw, int):
         if field.kind == "bool":
             return raw != 0
-        return raw - (1 << 64) if raw >> 63 else raw
+        bits = 32 if field.kind == "int32" else 64  # what is wider is cut off, as protobuf does
+        raw &= (1 << bits) - 1
+        return raw - (1 << bits) if raw >> bits - 1 else raw
     if field.kind == "string":
         return _text(raw, field.number)
     if field.kind == "map":
