@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from furiosa_npu.cluster.api import SERVICE_ACCOUNT
+from tests.cluster.chaos.processes import find_agent
 from tests.cluster.cluster import Cluster
 
 PLUGIN, LABELLER = "furiosa-npu-plugin", "furiosa-npu-labeller"
@@ -17,11 +19,11 @@ OF_THE_RUNTIME = {
 }
 """what containerd makes for each container, that container's alone; /dev where the host's does not stand over it"""
 
-RIGHTS: dict[str, set[tuple[str, str]] | None] = {
-    PLUGIN: None,
+RIGHTS = {
+    PLUGIN: {("patch", "nodes/status"), ("create", "events"), ("patch", "events"), ("get", "pods")},
     LABELLER: {("get", "nodes"), ("patch", "nodes")},
 }
-"""(verb, resource) at the API server; None: no token at all"""
+"""(verb, resource) at the API server"""
 
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
@@ -95,8 +97,24 @@ def try_inside(cluster: Cluster, program: str, node: str, devfs_root: str) -> di
     return found
 
 
-def granted(statuses: list[int] | None, node: str) -> set[tuple[str, str]] | None:
+def remembered(cluster: Cluster, program: str, node: str) -> dict[str, bool]:
+    """What the memory of an agent's process holds, seen from the machine: the token, and where the token lies."""
+    pid = find_agent(f"{cluster.run.cgroup}/{node}", program)
+    assert pid is not None, f"{node}: no process of {program}"
+    token = Path(f"/proc/{pid}/root{SERVICE_ACCOUNT}/token").read_bytes().strip()
+    sought = {"token": token.rpartition(b".")[2], "place": SERVICE_ACCOUNT.encode()}
+    found = dict.fromkeys(sought, False)
+    with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
+        for line in maps:
+            span, modes, *_ = line.split()
+            if modes.startswith("rw"):
+                start, end = (int(address, 16) for address in span.split("-"))
+                memory.seek(start)
+                content = memory.read(end - start)
+                found = {name: found[name] or word in content for name, word in sought.items()}
+    return found
+
+
+def granted(statuses: list[int], node: str) -> set[tuple[str, str]]:
     """(verb, resource) of the requests that were not refused: 403 is the answer to who has no right."""
-    if statuses is None:
-        return None
     return {(one.verb, one.resource) for one, status in zip(requests(node), statuses, strict=True) if status != 403}
