@@ -339,6 +339,8 @@ def test_a_card_whose_pci_address_cannot_be_read_is_not_counted_twice(roots: Roo
     busname.write_text("?")
     assert [card.pci_bdf for card in read_cards(roots)] == [None, "0000:6e:00.0", "0000:87:00.0"]
     shutil.copytree(
-        Path(roots.sysfs, "bus/pci/devices/0000:6d:00.0"), Path(roots.sysfs, "bus/pci/devices/0000:6f:00.0")
+        Path(roots.sysfs, "bus/pci/devices/0000:6d:00.0"),
+        Path(roots.sysfs, "bus/pci/devices/0000:6f:00.0"),
+        symlinks=True,  # they lead round in a circle
     )
     assert [card.pci_bdf for card in read_cards(roots)][3:] == ["0000:6d:00.0", "0000:6f:00.0"]
