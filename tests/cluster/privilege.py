@@ -17,11 +17,11 @@ OF_THE_RUNTIME = {
 }
 """what containerd makes for each container, that container's alone; /dev where the host's does not stand over it"""
 
-RIGHTS: dict[str, set[tuple[str, str]] | None] = {
-    PLUGIN: None,
+RIGHTS: dict[str, set[tuple[str, str]]] = {
+    PLUGIN: {("patch", "nodes/status"), ("create", "events"), ("patch", "events"), ("get", "pods")},
     LABELLER: {("get", "nodes"), ("patch", "nodes")},
 }
-"""(verb, resource) at the API server; None: no token at all"""
+"""(verb, resource) at the API server"""
 
 _MERGE = "application/merge-patch+json"
 _JSON = "application/json"
@@ -95,8 +95,6 @@ def try_inside(cluster: Cluster, program: str, node: str, devfs_root: str) -> di
     return found
 
 
-def granted(statuses: list[int] | None, node: str) -> set[tuple[str, str]] | None:
+def granted(statuses: list[int], node: str) -> set[tuple[str, str]]:
     """(verb, resource) of the requests that were not refused: 403 is the answer to who has no right."""
-    if statuses is None:
-        return None
     return {(one.verb, one.resource) for one, status in zip(requests(node), statuses, strict=True) if status != 403}

@@ -122,13 +122,10 @@ def privileged() -> dict[str, str]:
     }
 
 
-def asked(requests: Sequence[tuple[str, str, str]]) -> list[int] | None:
-    """The status of each request with the pod's own token; None without one."""
-    try:
-        with open(f"{ACCOUNT}/token") as file:
-            token = file.read()
-    except FileNotFoundError:
-        return None
+def asked(requests: Sequence[tuple[str, str, str]]) -> list[int]:
+    """The status of each request with the pod's own token."""
+    with open(f"{ACCOUNT}/token") as file:
+        token = file.read()
     context = ssl.create_default_context(cafile=f"{ACCOUNT}/ca.crt")
     host, port = os.environ["KUBERNETES_SERVICE_HOST"], int(os.environ["KUBERNETES_SERVICE_PORT"])
     statuses = []
