@@ -1,6 +1,8 @@
 """The product as a user installs it: the image built from the Containerfile, the manifests applied."""
 
+import re
 from pathlib import Path
+from typing import Any
 
 import furiosa_npu
 from tests.cluster import images
@@ -44,6 +46,38 @@ class Product:
         with stage("manifests applied, all NPUs allocatable"):
             cluster.kubectl("apply", f"--kustomize={OVERLAY}")
             self.wait_until_offered()
+
+    def agents(self, name: str) -> dict[str, dict[str, Any]]:
+        """The pods of a DaemonSet by their node."""
+        items = self.cluster.get("pods", "--namespace=kube-system")["items"]
+        owned = [item for item in items if item["metadata"]["ownerReferences"][0]["name"] == name]
+        return {item["spec"]["nodeName"]: item for item in owned}
+
+    def in_plugin(self, node: str, *argv: str) -> str:
+        """Standard output of a command run in the plugin's container on a node."""
+        name = self.agents("furiosa-npu-plugin")[node]["metadata"]["name"]
+        return self.cluster.kubectl("exec", "--namespace=kube-system", name, "--", *argv)
+
+    def plugin_log(self, node: str) -> str:
+        name = self.agents("furiosa-npu-plugin")[node]["metadata"]["name"]
+        return self.cluster.kubectl("logs", "--namespace=kube-system", name)
+
+    def status(self, node: str) -> dict[str, tuple[str, ...]]:
+        """What `furiosa-npu-plugin status` says: by card UUID, state, reason, since, pod and container."""
+        rows = [re.split(" {3,}", line) for line in self.in_plugin(node, "furiosa-npu-plugin", "status").splitlines()]
+        assert rows[0] == ["NAME", "UUID", "STATE", "REASON", "SINCE", "POD", "CONTAINER"]
+        return {name: tuple(cells) for name, *cells in rows[1:]}
+
+    def uuid(self, node: str, npu: str) -> str:
+        """As the simulated driver's file says it."""
+        folder = self.cluster.node(node).path(f"{FOLDER}/sys/class/npu_mgmt/{npu}_mgmt")
+        return (folder / "device_uuid").read_text().strip()
+
+    def restart_plugins(self) -> None:
+        """Deletes the plugins' pods, all at once; returns when others are Ready."""
+        name = "furiosa-npu-plugin"
+        self.cluster.kubectl("delete", "pods", "--namespace=kube-system", f"--selector=app.kubernetes.io/name={name}")
+        self.cluster.kubectl("rollout", "status", "--namespace=kube-system", f"daemonset/{name}")
 
     def allocatable(self, node: str, resource: str) -> int:
         """How many NPUs the scheduler may give out on a node under one name."""

@@ -86,6 +86,7 @@ def test_two_pods_at_once_for_the_last_npu_under_two_names(workloads: Workloads)
     failed = workloads.wait_for(failing, "Failed")
     assert failed["status"]["reason"] == "UnexpectedAdmissionError"
     assert "in use under" in failed["status"]["message"]
+    assert "in use under" in workloads.cluster.kubectl("describe", "pod", failing).partition("\nEvents:")[2]
     assert sorted(workloads.npus("holder") + workloads.npus(running)) == ["npu0", "npu1"]
 
 

@@ -1,8 +1,6 @@
 """Nodes in operation: drivers are reloaded, agents upgraded, kubelets restarted, folders mounted badly."""
 
-import json
 import re
-import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -12,18 +10,12 @@ import pytest
 from tests.cluster.hosts import Program
 from tests.cluster.pods import ALPHA, PLAIN, npu_pod
 from tests.cluster.product import Product
+from tests.cluster.watched import watched_node
 from tests.cluster.workloads import GONE_SECONDS, Workloads
 
 NODE = "warboy-node01"
 FAMILY = "alpha.furiosa.ai/npu.family"
 TOOLS = "/var/lib/furiosa-npu"
-
-
-def agents(product: Product, name: str) -> dict[str, dict[str, Any]]:
-    """The pods of a DaemonSet by their node."""
-    items = product.cluster.get("pods", "--namespace=kube-system")["items"]
-    owned = [item for item in items if item["metadata"]["ownerReferences"][0]["name"] == name]
-    return {item["spec"]["nodeName"]: item for item in owned}
 
 
 def lives(pod: dict[str, Any]) -> tuple[str, int]:
@@ -33,38 +25,16 @@ def lives(pod: dict[str, Any]) -> tuple[str, int]:
 
 @contextmanager
 def labels_seen(product: Product, node: str) -> Iterator[list[str | None]]:
-    """Every value that the family label of a node has, one after the other, as a watch tells them."""
+    """Every value that the family label of a node has, one after the other."""
     seen: list[str | None] = []
-    path = product.cluster.run.logs / "labels-watched.json"
-    with path.open("w") as output:
-        watch = subprocess.Popen(
-            [str(product.cluster.run.folder / "kubectl"), "get", "node", node, "--watch", "--output=json"],
-            stdout=output,
-        )
-    try:
-        product.cluster.wait("the watch to begin", lambda: path.stat().st_size > 0)
+    with watched_node(product.cluster, node) as states:
         yield seen
-    finally:
-        watch.terminate()
-        watch.wait()
-        seen.extend(each.get(FAMILY) for each in _labels_in(path.read_text()))
-
-
-def _labels_in(stream: str) -> Iterator[dict[str, str]]:
-    """The labels of each object in a stream of JSON objects; the last may be cut short."""
-    decoder = json.JSONDecoder()
-    while stream := stream.lstrip():
-        try:
-            found, end = decoder.raw_decode(stream)
-        except json.JSONDecodeError:
-            return
-        yield found["metadata"]["labels"]
-        stream = stream[end:]
+    seen.extend(each["metadata"]["labels"].get(FAMILY) for each in states())
 
 
 def test_a_driver_reload_leaves_label_and_plugin_pod_alone(workloads: Workloads, product: Product) -> None:
     """Without the driver nothing is allocatable; label and plugin pod stay, and afterwards all is offered again."""
-    before = lives(agents(product, "furiosa-npu-plugin")[NODE])
+    before = lives(product.agents("furiosa-npu-plugin")[NODE])
     simulation = product.simulations[NODE]
     with labels_seen(product, NODE) as seen:
         simulation.tell("driver", "unload")
@@ -72,23 +42,23 @@ def test_a_driver_reload_leaves_label_and_plugin_pod_alone(workloads: Workloads,
         simulation.tell("driver", "load")
         product.wait_until_offered()
     assert set(seen) == {"warboy"}
-    assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+    assert lives(product.agents("furiosa-npu-plugin")[NODE]) == before
     workloads.run(npu_pod("afterwards", {ALPHA: 2}, NODE))
 
 
 def test_a_labeller_upgrade_leaves_label_and_plugin_pod_alone(product: Product) -> None:
     """`kubectl rollout restart`: each labeller stops and a new one starts; the nodes are not written to."""
-    before = lives(agents(product, "furiosa-npu-plugin")[NODE])
-    old = agents(product, "furiosa-npu-labeller")[NODE]["metadata"]["uid"]
+    before = lives(product.agents("furiosa-npu-plugin")[NODE])
+    old = product.agents("furiosa-npu-labeller")[NODE]["metadata"]["uid"]
     with labels_seen(product, NODE) as seen:
         product.cluster.kubectl("rollout", "restart", "--namespace=kube-system", "daemonset/furiosa-npu-labeller")
         product.cluster.kubectl(
             *("rollout", "status", "--namespace=kube-system", "daemonset/furiosa-npu-labeller"),
             deadline_seconds=3 * GONE_SECONDS,
         )
-    assert agents(product, "furiosa-npu-labeller")[NODE]["metadata"]["uid"] != old
+    assert product.agents("furiosa-npu-labeller")[NODE]["metadata"]["uid"] != old
     assert set(seen) == {"warboy"}
-    assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+    assert lives(product.agents("furiosa-npu-plugin")[NODE]) == before
 
 
 @pytest.mark.parametrize("end", [Program.stop, Program.crash], ids=["stopped", "killed"])
@@ -97,7 +67,7 @@ def test_the_plugin_comes_back_from_a_kubelet_restart(
 ) -> None:
     """The plugin pod lives on and registers again; what a pod held it holds, and no one else gets it."""
     workloads.run(npu_pod("holder", {ALPHA: 1}, NODE))
-    before = lives(agents(product, "furiosa-npu-plugin")[NODE])
+    before = lives(product.agents("furiosa-npu-plugin")[NODE])
     node = product.cluster.node(NODE)
     said_before = node.kubelet.log.stat().st_size
     end(node.kubelet)
@@ -108,7 +78,7 @@ def test_the_plugin_comes_back_from_a_kubelet_restart(
     product.wait_allocatable(NODE, PLAIN, 1)
     workloads.run(npu_pod("next", {PLAIN: 1}, NODE))
     assert sorted(workloads.npus("holder") + workloads.npus("next")) == ["npu0", "npu1"]
-    assert lives(agents(product, "furiosa-npu-plugin")[NODE]) == before
+    assert lives(product.agents("furiosa-npu-plugin")[NODE]) == before
 
 
 def registered(product: Product, offset: int) -> set[str]:
@@ -140,13 +110,13 @@ def test_a_noexec_host_tools_folder_is_named_in_an_error(product: Product) -> No
 
 def restart_plugin(product: Product) -> None:
     """Deletes the node's plugin pod; its DaemonSet makes another."""
-    name = agents(product, "furiosa-npu-plugin")[NODE]["metadata"]["name"]
+    name = product.agents("furiosa-npu-plugin")[NODE]["metadata"]["name"]
     product.cluster.kubectl("delete", "pod", "--namespace=kube-system", name, deadline_seconds=GONE_SECONDS)
-    product.cluster.wait("another plugin pod", lambda: NODE in agents(product, "furiosa-npu-plugin"))
+    product.cluster.wait("another plugin pod", lambda: NODE in product.agents("furiosa-npu-plugin"))
 
 
 def complaint(product: Product) -> str | None:
     """The line in which the plugin speaks of noexec."""
-    name = agents(product, "furiosa-npu-plugin")[NODE]["metadata"]["name"]
+    name = product.agents("furiosa-npu-plugin")[NODE]["metadata"]["name"]
     lines = product.cluster.kubectl("logs", "--namespace=kube-system", name).splitlines()
     return next((line for line in lines if "noexec" in line), None)

@@ -24,10 +24,10 @@ from tests.protocol.plugin_node import (
 )
 
 FATAL: dict[str, tuple[Family, str]] = {
-    "not-alive": ("renegade", "is failed: not alive"),
-    "errors": ("warboy", "is failed: errors are counted: "),
-    "heartbeat-reset": ("warboy", "is "),  # failed for one look, then on probation
-    "temperature=120": ("warboy", "is failed: sensor PEAK is at 120 °C, over the bound of 100 °C"),
+    "not-alive": ("renegade", "has failed: not alive"),
+    "errors": ("warboy", "has failed: errors are counted: "),
+    "heartbeat-reset": ("warboy", ""),  # failed for one look, then on probation
+    "temperature=120": ("warboy", "has failed: sensor PEAK is at 120 °C, over the bound of 100 °C"),
     "no-management": ("renegade", "is starting: "),
     "no-device-files": ("warboy", "is starting: "),
     "device-file-missing": ("warboy", "is starting: device file npu1pe0-1 is not there"),

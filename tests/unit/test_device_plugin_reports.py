@@ -48,7 +48,7 @@ def normal(reason: str, text: str) -> Event:
     return Event(NODE, "Normal", reason, f"npu0 (U0) {text}")
 
 
-FAILED = warning("NPUFailed", "is failed: not alive: the driver says so")
+FAILED = warning("NPUFailed", "has failed: not alive: the driver says so")
 WELL = normal("NPUHealthy", "is good now")
 
 
@@ -131,7 +131,7 @@ def test_a_driver_that_is_unloaded_under_a_card_is_bad_news() -> None:
 
 def test_the_pods_that_hold_a_failing_card_are_told_and_told_when_it_is_well() -> None:
     """A pod once, however many of its containers hold it."""
-    text = "npu0 (U0), which this pod holds, is failed: not alive: the driver says so"
+    text = "npu0 (U0), which this pod holds, has failed: not alive: the driver says so"
     well = "npu0 (U0), which this pod holds, is good now"
     assert events([HELD], [HELD_DEAD], [HELD_DEAD], [HELD]) == [
         [],
@@ -143,7 +143,7 @@ def test_the_pods_that_hold_a_failing_card_are_told_and_told_when_it_is_well() -
 
 def test_a_pod_that_comes_to_be_known_later_is_told_then_and_one_that_left_no_more() -> None:
     """The kubelet's books follow the cards."""
-    text = "npu0 (U0), which this pod holds, is failed: not alive: the driver says so"
+    text = "npu0 (U0), which this pod holds, has failed: not alive: the driver says so"
     first, second = DEAD._replace(holders=PODS[:1]), DEAD._replace(holders=PODS[2:])
     assert events([DEAD], [first], [second], [IDLE])[1:] == [
         [Event(POD_A, "Warning", "NPUFailed", text)],

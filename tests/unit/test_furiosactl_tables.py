@@ -126,7 +126,7 @@ OLD = renegade()._replace(pe_occupancy=None)
         (OLD, ("Ready", None)),
         (BUSY, ("In use", "PE 1 in use")),
         (perf_regs(CARD, 7), ("In use", "PE 0 in use")),
-        (CARD._replace(alive=False), ("Failed", "not alive: the driver says that the card does not run")),
+        (CARD._replace(alive=False), ("Failed", "not alive: the driver's file alive says that the card does not run")),
         (CARD._replace(problems=(PROBLEM,)), ("Failed", "/sys/x: found '2', expected 0 or 1")),
         (
             CARD._replace(problems=(PROBLEM, Problem("/dev", "none", "some"))),

@@ -13,6 +13,7 @@ from furiosa_npu.hardware import open_probe
 from furiosa_npu.hardware.cards import read_cards
 from furiosa_npu.hardware.open_watch import OpenWatch
 from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
+from furiosa_npu.linux.inotify import Inotify
 from furiosa_npu.simulator import Simulation, parse_scenario
 from tests.unit.readings import warboy
 
@@ -134,4 +135,24 @@ def test_opening_and_closing_a_device_file_is_an_event(simulation: Simulation) -
     Path(path).touch()
     watch.renew([path])
     with open(path, encoding="utf-8"):
+        assert watch.drain()
+
+
+def test_a_watch_that_is_not_granted_is_noted_and_holds_up_no_other(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """EPERM, as in a container whose device cgroup forbids reading the device."""
+    forbidden, open_to_us = (f"{simulation.roots.devfs}/npu0{name}" for name in ("", "pe0"))
+    granted = Inotify.add_watch
+
+    def add_watch(self: Inotify, path: str, mask: int) -> int:
+        if path == forbidden:
+            raise PermissionError(errno.EPERM, "Operation not permitted", path)
+        return granted(self, path, mask)
+
+    monkeypatch.setattr(Inotify, "add_watch", add_watch)
+    watch = OpenWatch()
+    watch.renew([forbidden, open_to_us])
+    assert watch.refused
+    with open(open_to_us, encoding="utf-8"):
         assert watch.drain()

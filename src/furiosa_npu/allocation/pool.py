@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from furiosa_npu.allocation.ledger import Ledger
 from furiosa_npu.hardware.reading import Reading
-from furiosa_npu.health.verdict import Verdict
+from furiosa_npu.health.verdict import Verdict, in_words
 
 
 class Unit(NamedTuple):
@@ -63,7 +63,7 @@ def refusal(pool: Pool, ledger: Ledger, resource: str, unit_id: str) -> str | No
     if others:
         return f"{called} is in use under the name {', '.join(others)}"
     if unit.verdict.state not in ("idle", "allocated"):
-        return f"{called} is {unit.verdict.state}: {unit.verdict.reason}"
+        return f"{called} {in_words(unit.verdict.state)}: {unit.verdict.reason}"
     return None
 
 

@@ -43,11 +43,12 @@ class Series(NamedTuple):
     written: int = 0
     """the count that the API server has; 0: there is no such event yet"""
     written_uid: str | None = None
+    """of what the event that the API server has, or may have, is about"""
     paid: bool = False
     """its token was taken"""
     failures: int = 0
-    unclear: bool = False
-    """it was asked for and perhaps made"""
+    unclear: int = 0
+    """the count of the first POST of which nothing was heard: perhaps there is an event with it; 0: none was lost"""
 
     @property
     def waits(self) -> bool:
@@ -117,8 +118,10 @@ class EventQueue:
         if what == "later":
             failures = series.failures + 1 if reached else 0
             due_at = now + delay_seconds(failures, random) if reached else series.due_at
-            unclear = series.unclear or request.method == "POST"
-            self._series[event] = series._replace(failures=failures, due_at=due_at, unclear=unclear)
+            series = series._replace(failures=failures, due_at=due_at)
+            if request.method == "POST" and not series.unclear:
+                series = series._replace(unclear=asked.record.times, written_uid=asked.uid)
+            self._series[event] = series
         elif request.method == "GET" and what == "written":
             what = self._uid_known(event, series, answer, now)
         elif request.method == "PATCH" and answer.status == 404:  # forgotten there: an event lives an hour
@@ -127,12 +130,13 @@ class EventQueue:
             what = None
         elif what == "written" or (request.method == "POST" and answer.status == 409 and series.unclear):
             self._series[event] = series._replace(
-                written=asked.record.times,
+                # A lost POST made the event that a 409 speaks of, with the count of that time: a PATCH brings the rest.
+                written=asked.record.times if what == "written" else series.unclear,
                 written_uid=asked.uid,
                 due_at=now + self._limits.repeat_seconds,
                 paid=False,
                 failures=0,
-                unclear=False,
+                unclear=0,
             )
             what = "written"
         else:
@@ -145,10 +149,11 @@ class EventQueue:
         except ValueError:
             del self._series[event]
             return "refused"
-        if series.written and uid != series.written_uid:  # another pod of that name
+        told = series.written or series.unclear
+        if told and uid != series.written_uid:  # another pod of that name
             last = series.record.last
-            record = Record(self._name(event, last), series.record.times - series.written, last, last)
-            series = series._replace(record=record, written=0)
+            record = Record(self._name(event, last), series.record.times - told, last, last)
+            series = series._replace(record=record, written=0, unclear=0)
         self._series[event] = series._replace(uid=uid, failures=0, due_at=min(series.due_at, now))
         return None
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable
 
 from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.device_plugin.outside_users import LOOK_SECONDS
 from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.open_watch import OpenWatch
 from furiosa_npu.hardware.reading import Roots
@@ -18,6 +19,10 @@ from furiosa_npu.linux.inotify import (
 )
 
 _FOLDER_MASK = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF
+_NO_WATCH = (
+    "the kernel does not tell who opens or closes a device file (not permitted: a container's device cgroup forbids "
+    f"it): the host's processes are looked at each {LOOK_SECONDS:g} s instead"
+)
 _FOLDER_ENDED = IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF
 
 
@@ -74,6 +79,8 @@ class Events:
                     self._opens = OpenWatch()
                     self._add_reader(self._opens.fileno(), self._opens_readable)
                 self._opens.renew(device_files)
+                if self._opens.refused:
+                    self._conditions.remark("open files", _NO_WATCH)
             if self._inotify is None:
                 self._inotify = Inotify()
                 self._add_reader(self._inotify.fileno(), self._folder_readable)

@@ -17,7 +17,7 @@ from furiosa_npu.cluster.objects import Subject, the_node, the_pod
 from furiosa_npu.device_plugin.kubelet_books import PodRef
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.health.signs import NAMES
-from furiosa_npu.health.verdict import State
+from furiosa_npu.health.verdict import State, in_words
 
 CONDITION = "FuriosaNPUHealthy"
 
@@ -135,9 +135,9 @@ def _of_node(before: Told | None, card: CardReport, node: Subject, *, at_start: 
     if appeared:
         say("Normal", "NPUAppeared", f"appeared: {_state(card)}")
     if _went_bad(before, card) and not (appeared and card.state == "starting"):
-        say("Warning", f"NPU{card.state.capitalize()}", f"is {_state(card)}")
+        say("Warning", f"NPU{card.state.capitalize()}", _said(card))
     elif card.state == "occupied" and (old is None or old.state != "occupied"):
-        say("Warning", "NPUOccupied", f"is {_state(card)}")
+        say("Warning", "NPUOccupied", _said(card))
     elif card.state in _GOOD and before is not None and before.bad and not appeared:
         say("Normal", "NPUHealthy", "is good now")
     known = {sign for sign, _ in old.warnings} if old is not None else set()
@@ -154,7 +154,7 @@ def _of_pods(before: Told | None, card: CardReport) -> tuple[Told, list[Event]]:
     events: list[Event] = []
     if card.state in _BAD and card.sign != _TRANSIENT:
         again = _went_bad(before, card)
-        text = f"{card}, which this pod holds, is {_state(card)}"
+        text = f"{card}, which this pod holds, {_said(card)}"
         reason = f"NPU{card.state.capitalize()}"
         events = [Event(the_pod(*pod), "Warning", reason, text) for pod in pods if again or pod not in told]
         return Told(card, bad=True, pods=pods), events
@@ -183,6 +183,10 @@ def _badness(card: CardReport) -> tuple[int, int, str, str]:
 
 def _state(card: CardReport) -> str:
     return f"{card.state}: {card.reason}" if card.reason else card.state
+
+
+def _said(card: CardReport) -> str:
+    return f"{in_words(card.state)}: {card.reason}" if card.reason else in_words(card.state)
 
 
 def _words(sign: str) -> str:

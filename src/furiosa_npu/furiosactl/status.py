@@ -20,7 +20,8 @@ def card_status(card: Reading) -> CardStatus:
     if card.problems:
         return CardStatus("Failed", "; ".join(str(problem) for problem in card.problems))
     if card.alive is False:
-        return CardStatus("Failed", "not alive: the driver says that the card does not run")
+        file = "alive" if card.family == "warboy" else "device_state"
+        return CardStatus("Failed", f"not alive: the driver's file {file} says that the card does not run")
     used = [str(pe) for pe, in_use in enumerate(pes_in_use(card)) if in_use]
     return CardStatus("In use", f"PE {', '.join(used)} in use") if used else CardStatus("Ready", None)
 

@@ -11,11 +11,14 @@ class OpenWatch:
     """Watches single files, since all the world opens others in /dev. Raises OSError: no inotify to be had.
 
     A container's device file is another file than the host's, though it leads to the same device: not seen here.
+    Inside a container whose device cgroup does not let it read a device, the kernel grants no watch of its file either.
     """
 
     def __init__(self) -> None:
         self._inotify = Inotify()
         self._watches: dict[int, str] = {}
+        self.refused = False
+        """a watch was not granted (EPERM, EACCES): nothing will be told of that file"""
 
     def fileno(self) -> int:
         """Readable when something happened."""
@@ -30,6 +33,8 @@ class OpenWatch:
                     self._watches[self._inotify.add_watch(path, _MASK)] = path
                 except FileNotFoundError:
                     continue  # it went: the watch on the folder tells
+                except PermissionError:
+                    self.refused = True
 
     def drain(self) -> bool:
         """Takes the events that are there; whether a file was opened or closed."""

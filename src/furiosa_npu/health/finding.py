@@ -48,7 +48,9 @@ def faults(
     if reading.index is None or (("missing" in bounds) and not (reading.management and reading.device_files)):
         yield Finding("starting", "missing", _half_there(reading))
     if "not-alive" in bounds and reading.alive is False:
-        yield Finding("failed", "not-alive", "not alive: the driver says that the card does not run")
+        file = "alive" if reading.family == "warboy" else "device_state"
+        reason = f"not alive: the driver's file {file} says that the card does not run"
+        yield Finding("failed", "not-alive", reason)
     if "heartbeat-reset" in bounds and _went_back(before, reading):
         yield Finding("failed", "heartbeat-reset", "the heartbeat went back: the card was reset")
     heartbeat = history.heartbeat

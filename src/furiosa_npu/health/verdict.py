@@ -9,6 +9,14 @@ State = Literal["starting", "idle", "allocated", "occupied", "failed", "unreadab
 and not by a pod that was served here · failed: broken · unreadable: cannot be vouched for · probation: good again,
 proving it · disabled: configured so · gone: was there and is no more."""
 
+
+def in_words(state: State) -> str:
+    """As a sentence goes on after the card's name: `is idle`, `has failed`."""
+    return _IN_WORDS.get(state) or f"is {state}"
+
+
+_IN_WORDS: dict[State, str] = {"failed": "has failed", "probation": "is on probation"}
+
 UnknownOccupancy = Literal["offer", "withhold"]
 
 

@@ -1,0 +1,108 @@
+"""Reasons where people look: `kubectl describe` of node and pod, the plugin's own status, docs/why-pending.md."""
+
+import os
+
+from tests.cluster import described
+from tests.cluster.commands import run
+from tests.cluster.described import ConditionRow, EventRow
+from tests.cluster.pods import ALPHA, npu_pod
+from tests.cluster.product import DEPLOYMENTS, REPOSITORY, Product
+from tests.cluster.watched import watched_node
+from tests.cluster.workloads import Workloads
+from tests.docs.markdown import commands
+
+NODE = "warboy-node01"
+CONDITION = "FuriosaNPUHealthy"
+NOT_ALIVE = "not alive: the driver's file alive says that the card does not run"
+WELL = ConditionRow("True", "AllNPUsHealthy", "2 NPUs, none unhealthy")
+PLUGIN = "furiosa-npu-plugin"
+
+
+def test_a_failing_card_is_said_on_its_node_and_on_the_pod_that_holds_it(
+    workloads: Workloads, product: Product
+) -> None:
+    """Events on both, the condition with the sign and the card, the plugin's own line; and again when it is well."""
+    cluster = product.cluster
+    workloads.run(npu_pod("holder", {ALPHA: 1}, NODE))
+    (npu,) = workloads.npus("holder")
+    uuid = product.uuid(NODE, npu)
+    told, card = f"{npu} ({uuid}), which this pod holds,", f"{npu} ({uuid})"
+    product.simulations[NODE].tell("fail", npu)
+    failed = EventRow("Warning", "NPUFailed", PLUGIN, f"{told} has failed: {NOT_ALIVE}")
+    cluster.wait("the pod to be told", lambda: failed in described.events(cluster, "pod", "holder"), 10)
+    of_node = EventRow("Warning", "NPUFailed", PLUGIN, f"{card} has failed: {NOT_ALIVE}")
+    assert of_node in described.events(cluster, "node", NODE)
+    message = f"1 of 2 NPUs not healthy: {card} failed: {NOT_ALIVE}"
+    assert described.condition(cluster, NODE, CONDITION) == ConditionRow("False", "NotAlive", message)
+    state, reason, since, *holder = product.status(NODE)[npu][1:]
+    assert (product.status(NODE)[npu][0], state, reason, holder) == (
+        uuid,
+        "failed",
+        NOT_ALIVE,
+        ["default/holder", "linux"],
+    )
+    assert since.endswith("Z")
+    product.simulations[NODE].tell("recover", npu)
+    well = EventRow("Normal", "NPUHealthy", PLUGIN, f"{told} is good now")
+    cluster.wait("the pod to be told", lambda: well in described.events(cluster, "pod", "holder"), 20)
+    cluster.wait("the condition", lambda: described.condition(cluster, NODE, CONDITION) == WELL, 10)
+    assert well._replace(message=f"{card} is good now") in described.events(cluster, "node", NODE)
+
+
+def test_a_container_that_restarts_on_a_failed_card_is_refused_with_the_reason(
+    workloads: Workloads, product: Product
+) -> None:
+    """`describe pod` says which card, and what of it."""
+    restarting = npu_pod("restarting", {ALPHA: 1}, NODE)
+    restarting["spec"]["restartPolicy"] = "Always"
+    workloads.run(restarting)
+    (npu,) = workloads.npus("restarting")
+    product.simulations[NODE].tell("fail", npu)
+    try:
+        workloads.exec("restarting", "/bin/bash", "-c", "kill -TERM 1")
+        refused = f"{ALPHA}: {npu} ({product.uuid(NODE, npu)}) has failed: {NOT_ALIVE}"
+        product.cluster.wait(
+            "the refusal",
+            lambda: any(
+                event.reason == "Failed" and "PreStartContainer" in event.message and event.message.endswith(refused)
+                for event in described.events(product.cluster, "pod", "restarting")
+            ),
+        )
+    finally:
+        product.simulations[NODE].tell("recover", npu)
+
+
+def test_a_plugin_that_ends_leaves_unknown_behind(product: Product) -> None:
+    """SIGTERM by the kubelet: nobody looks at the cards, until the next plugin does."""
+    product.wait_until_offered()
+    with watched_node(product.cluster, NODE) as states:
+        product.restart_plugins()
+        product.cluster.wait(
+            "the next plugin's word", lambda: said_of(states()) == [WELL[:2], ("Unknown", "PluginStopped"), WELL[:2]]
+        )
+
+
+def said_of(states: list[dict[str, object]]) -> list[tuple[str, str]]:
+    """Status and reason of our condition, each change once."""
+    seen: list[tuple[str, str]] = []
+    for node in states:
+        conditions = node["status"]["conditions"]  # type: ignore[index]
+        now = next((one["status"], one["reason"]) for one in conditions if one["type"] == CONDITION)
+        if seen[-1:] != [now]:
+            seen.append(now)
+    return seen
+
+
+def test_the_four_commands_of_the_document_answer(workloads: Workloads, product: Product) -> None:
+    """Typed as they stand there, beside the document's pod."""
+    product.cluster.kubectl("apply", f"--filename={DEPLOYMENTS / 'npu-pod.yaml'}")
+    workloads.wait_for("npu-pod", "Running")
+    place = {"PATH": f"{product.cluster.run.folder}:{os.environ['PATH']}"}
+    pod, node, status, log = (
+        run(["sh", "-euc", command], environment=place) for command in commands(REPOSITORY / "docs/why-pending.md")
+    )
+    assert "Successfully assigned default/npu-pod to warboy-node0" in pod
+    assert f"\n  {CONDITION}  " in node
+    assert status.split()[:7] == ["NAME", "UUID", "STATE", "REASON", "SINCE", "POD", "CONTAINER"]
+    assert len(status.splitlines()) == 3
+    assert "registered with the kubelet" in log
