@@ -86,7 +86,7 @@ class App:
                 self._edits,
                 self._streams_changed,
                 self._answered,
-                self._cycle.know_the_books,
+                self._cycle.know,
                 clock,
             )
             for resource in RESOURCES
@@ -134,7 +134,7 @@ class App:
         raise RuntimeError("a task of the plugin came to an end that nobody asked for")
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
-        """Everything is known before the first list goes out. Ends when cancelled, or when a part of it fails."""
+        """Ends when cancelled, or when a part of it fails."""
         events = Events(
             self._roots,
             self._settings.device_plugins_dir,
@@ -146,7 +146,6 @@ class App:
             on_folder=self._folder_changed,
         )
         self._tools.furiosactl()
-        await self._cycle.first_look(events)
         endpoints = [endpoint.run() for endpoint in self._endpoints.values()]
         tasks = [asyncio.create_task(part) for part in (*endpoints, self._cycle.look(events), self._cycle.settle())]
         try:

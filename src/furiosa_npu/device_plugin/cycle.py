@@ -23,7 +23,7 @@ MEMORY_SECONDS = 10.0
 
 
 class Cycle:
-    """One agent's. `first_look`, then `look` and `settle` for as long as the agent lives."""
+    """One agent's: `look` and `settle` for as long as the agent lives."""
 
     def __init__(
         self,
@@ -55,6 +55,7 @@ class Cycle:
         self._on_folder = on_folder
         self._on_containers = on_containers
         self._due = asyncio.Event()
+        self._known = asyncio.Event()
         self._held = asyncio.Event()
         self._devices_changed = self._users_changed = True
         self._remembered_at: float | None = None
@@ -76,23 +77,19 @@ class Cycle:
         if self._pool.ledger.entries:
             self._held.set()
 
-    async def first_look(self, events: Events) -> None:
-        """All cards are known then, but those whose drivers do not answer, and who holds them."""
-        until = self._clock() + FIRST_LOOK_SECONDS
-        await self._scan(events)
-        while self._readings.is_waited_for and self._clock() < until:
-            await asyncio.sleep(FIRST_LOOK_PAUSE_SECONDS)
-            await self._scan(events)
-        await self._ask_the_kubelet()
+    async def know(self) -> None:
+        """Before a list or a card goes out: the first look, and what the kubelet had handed out under an earlier agent.
 
-    async def know_the_books(self) -> None:
-        """Before a list goes out: what the kubelet had handed out under an earlier agent."""
+        The plugin registers meanwhile: its registration is with the kubelet 10 ms sooner, of 60.
+        """
+        await self._known.wait()
         if not self._books.answered:
             await self._ask_the_kubelet()
             self._books.answered = True
 
     async def look(self, events: Events) -> None:
         """Looks at all cards in each cycle, and where something happened."""
+        await self._first_look(events)
         loop = asyncio.get_running_loop()
         while True:
             self.turned_at = self._clock()
@@ -106,6 +103,7 @@ class Cycle:
 
     async def settle(self) -> None:
         """Asks the kubelet in each cycle who holds what, as long as anybody does."""
+        await self._known.wait()
         while True:
             if not self._pool.ledger.entries:
                 self._held.clear()
@@ -116,6 +114,16 @@ class Cycle:
                 self.users_changed()  # whoever still has the card open outlives its pod
             if self._books.containers != before:
                 self._on_containers()
+
+    async def _first_look(self, events: Events) -> None:
+        """All cards are known then, but those whose drivers do not answer, and who holds them."""
+        until = self._clock() + FIRST_LOOK_SECONDS
+        await self._scan(events)
+        while self._readings.is_waited_for and self._clock() < until:
+            await asyncio.sleep(FIRST_LOOK_PAUSE_SECONDS)
+            await self._scan(events)
+        await self._ask_the_kubelet()
+        self._known.set()
 
     async def _ask_the_kubelet(self) -> None:
         self._pool.settle(await self._books.at_start())

@@ -23,18 +23,19 @@ class ResourcePlugin:
         edits: Callable[[Sequence[Reading]], ContainerEdits],
         on_streams: Callable[[str], None],
         on_answer: Callable[[str, str, str | None, float], None],
-        before_first_list: Callable[[], Awaitable[None]],
+        until_known: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
         """`on_streams` is told the resource of a stream that began or ended; `on_answer` the call, the resource, the
-        reason of a refusal or None, and how many seconds it took. `before_first_list` is awaited in each stream.
+        reason of a refusal or None, and how many seconds it took. `until_known` is awaited before each stream's first
+        list and before a card is handed out.
         """
         self.resource = resource
         self._pool = pool
         self._edits = edits
         self._on_streams = on_streams
         self._on_answer = on_answer
-        self._before_first_list = before_first_list
+        self._until_known = until_known
         self._clock = clock
         self._streams: dict[int, asyncio.Event] = {}
         self.streams_begun = 0
@@ -67,7 +68,7 @@ class ResourcePlugin:
         self._streams[number] = wake
         self._on_streams(self.resource)
         try:
-            await self._before_first_list()
+            await self._until_known()
             sent: v1beta1.ListAndWatchResponse | None = None
             sendings = self._sendings
             while True:
@@ -101,6 +102,7 @@ class ResourcePlugin:
         started = self._clock()
         asked = tuple(dict.fromkeys(unit for part in request.container_requests for unit in part.devices_ids))
         try:
+            await self._until_known()
             cards = dict(zip(asked, await self._pool.hand_over(self.resource, asked), strict=True))
         except Refused as refused:
             self._on_answer("Allocate", self.resource, str(refused), self._clock() - started)
@@ -117,6 +119,7 @@ class ResourcePlugin:
     async def pre_start_container(self, request: v1beta1.PreStartContainerRequest) -> v1beta1.PreStartContainerResponse:
         started = self._clock()
         try:
+            await self._until_known()
             await self._pool.last_look(self.resource, request.devices_ids)
         except Refused as refused:
             self._on_answer("PreStartContainer", self.resource, str(refused), self._clock() - started)

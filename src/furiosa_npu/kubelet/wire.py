@@ -40,15 +40,21 @@ Schema = Mapping[type[Any], tuple[Field, ...]]
 def encode(message: Any, schema: Schema) -> bytes:
     """The message's bytes, fields in order of the tuple, default values left out."""
     out = bytearray()
-    for field, value in zip(schema[type(message)], message, strict=True):
-        if field.kind == "map":
+    for (number, kind, repeated), value in zip(schema[type(message)], message, strict=True):
+        if kind == "map":
             for key in sorted(value):
-                _put(out, field.number, _entry(key, value[key]))
-        elif field.repeated:
-            for item in value:
-                _put(out, field.number, _payload(item, field, schema))
-        elif value or (value is not None and isinstance(field.kind, type)):
-            _put(out, field.number, _payload(value, field, schema))
+                _put(out, number, _entry(key, value[key]))
+            continue
+        for item in value if repeated else (value,):
+            if kind == "string":
+                if item or repeated:
+                    _put(out, number, item.encode())
+            elif isinstance(kind, type):
+                if item is not None:
+                    _put(out, number, encode(item, schema))
+            elif item or repeated:
+                _put_varint(out, number << 3 | _VARINT)
+                _put_varint(out, int(item) & 0xFFFF_FFFF_FFFF_FFFF)
     return bytes(out)
 
 
@@ -88,35 +94,30 @@ def _default(field: Field) -> Any:
     return {"string": "", "bool": False, "int32": 0, "int64": 0}[field.kind] if isinstance(field.kind, str) else None
 
 
-def _payload(value: Any, field: Field, schema: Schema) -> int | bytes:
-    if field.kind == "string":
-        return bytes(value, "utf-8")
-    if field.kind in _NUMBERS:
-        return int(value) & 0xFFFF_FFFF_FFFF_FFFF
-    return encode(value, schema)
-
-
-def _entry(key: str, value: str) -> bytes:
+def _entry(key: str, value: str) -> bytearray:
     out = bytearray()
-    for number, text in ((1, key), (2, value)):
-        _put(out, number, text.encode())
-    return bytes(out)
+    _put(out, 1, key.encode())
+    _put(out, 2, value.encode())
+    return out
 
 
-def _put(out: bytearray, number: int, payload: int | bytes) -> None:
-    if isinstance(payload, int):
-        out += _varint(number << 3 | _VARINT) + _varint(payload)
+def _put(out: bytearray, number: int, payload: bytes | bytearray) -> None:
+    """Tags and lengths below 128, which most are, are a byte each."""
+    length = len(payload)
+    if number < 16 and length < 128:
+        out.append(number << 3 | _LENGTH)
+        out.append(length)
     else:
-        out += _varint(number << 3 | _LENGTH) + _varint(len(payload)) + payload
+        _put_varint(out, number << 3 | _LENGTH)
+        _put_varint(out, length)
+    out += payload
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
+def _put_varint(out: bytearray, value: int) -> None:
     while value > 0x7F:
         out.append(value & 0x7F | 0x80)
         value >>= 7
     out.append(value)
-    return bytes(out)
 
 
 def _fields(data: bytes) -> Iterator[tuple[int, int | bytes]]:
