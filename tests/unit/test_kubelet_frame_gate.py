@@ -122,4 +122,6 @@ def test_a_frame_is_refused_at_its_first_nine_bytes() -> None:
 def test_a_preface_is_left_to_h2() -> None:
     """Its 24 bytes may be any; the 25th begins a frame."""
     assert _verdict([b"\xff" * PREFACE_BYTES], preface=True) is None
-    assert _verdict([b"\xff" * (PREFACE_BYTES + 9)], preface=True) == "a frame of 16777215 bytes, expected 16384 at most"
+    assert (
+        _verdict([b"\xff" * (PREFACE_BYTES + 9)], preface=True) == "a frame of 16777215 bytes, expected 16384 at most"
+    )
