@@ -45,9 +45,11 @@ class MessageBuffer:
             return b""
         read = bytes(memoryview(self._data)[:size])
         del self._data[:size]
-        if not self._data:
-            # The padding of what is read is credited with it.
-            self._acknowledge(self.unacked_size())
+        # All but what waits to be read. Were that waited for, a stream of messages could use up the credit that the
+        # one under way needs to become whole.
+        credit = self._uncredited - len(self._data)
+        self._uncredited = len(self._data)
+        self._acknowledge(credit)
         return read
 
     def unacked_size(self) -> int:
