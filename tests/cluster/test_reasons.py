@@ -1,6 +1,8 @@
 """Reasons where people look: `kubectl describe` of node and pod, the plugin's own status, docs/why-pending.md."""
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from tests.cluster import described
 from tests.cluster.commands import run
@@ -27,26 +29,30 @@ def test_a_failing_card_is_said_on_its_node_and_on_the_pod_that_holds_it(
     (npu,) = workloads.npus("holder")
     uuid = product.uuid(NODE, npu)
     told, card = f"{npu} ({uuid}), which this pod holds,", f"{npu} ({uuid})"
-    product.simulations[NODE].tell("fail", npu)
-    failed = EventRow("Warning", "NPUFailed", PLUGIN, f"{told} has failed: {NOT_ALIVE}")
-    cluster.wait("the pod to be told", lambda: failed in described.events(cluster, "pod", "holder"), 10)
-    of_node = EventRow("Warning", "NPUFailed", PLUGIN, f"{card} has failed: {NOT_ALIVE}")
-    assert of_node in described.events(cluster, "node", NODE)
-    message = f"1 of 2 NPUs not healthy: {card} failed: {NOT_ALIVE}"
-    assert described.condition(cluster, NODE, CONDITION) == ConditionRow("False", "NotAlive", message)
-    state, reason, since, *holder = product.status(NODE)[npu][1:]
-    assert (product.status(NODE)[npu][0], state, reason, holder) == (
-        uuid,
-        "failed",
-        NOT_ALIVE,
-        ["default/holder", "linux"],
-    )
-    assert since.endswith("Z")
-    product.simulations[NODE].tell("recover", npu)
+    with failing(product, npu):
+        failed = EventRow("Warning", "NPUFailed", PLUGIN, f"{told} has failed: {NOT_ALIVE}")
+        cluster.wait("the pod to be told", lambda: failed in described.events(cluster, "pod", "holder"), 10)
+        of_node = failed._replace(message=f"{card} has failed: {NOT_ALIVE}")
+        assert of_node in described.events(cluster, "node", NODE)
+        message = f"1 of 2 NPUs not healthy: {card} failed: {NOT_ALIVE}"
+        assert described.condition(cluster, NODE, CONDITION) == ConditionRow("False", "NotAlive", message)
+        *facts, since, pod, container = product.status(NODE)[npu]
+        assert (*facts, pod, container) == (uuid, "failed", NOT_ALIVE, "default/holder", "linux")
+        assert since.endswith("Z")
     well = EventRow("Normal", "NPUHealthy", PLUGIN, f"{told} is good now")
     cluster.wait("the pod to be told", lambda: well in described.events(cluster, "pod", "holder"), 20)
     cluster.wait("the condition", lambda: described.condition(cluster, NODE, CONDITION) == WELL, 10)
     assert well._replace(message=f"{card} is good now") in described.events(cluster, "node", NODE)
+
+
+@contextmanager
+def failing(product: Product, npu: str) -> Iterator[None]:
+    """The card is not alive meanwhile."""
+    product.simulations[NODE].tell("fail", npu)
+    try:
+        yield
+    finally:
+        product.simulations[NODE].tell("recover", npu)
 
 
 def test_a_container_that_restarts_on_a_failed_card_is_refused_with_the_reason(
@@ -57,10 +63,9 @@ def test_a_container_that_restarts_on_a_failed_card_is_refused_with_the_reason(
     restarting["spec"]["restartPolicy"] = "Always"
     workloads.run(restarting)
     (npu,) = workloads.npus("restarting")
-    product.simulations[NODE].tell("fail", npu)
-    try:
+    refused = f"{ALPHA}: {npu} ({product.uuid(NODE, npu)}) has failed: {NOT_ALIVE}"
+    with failing(product, npu):
         workloads.exec("restarting", "/bin/bash", "-c", "kill -TERM 1")
-        refused = f"{ALPHA}: {npu} ({product.uuid(NODE, npu)}) has failed: {NOT_ALIVE}"
         product.cluster.wait(
             "the refusal",
             lambda: any(
@@ -68,8 +73,6 @@ def test_a_container_that_restarts_on_a_failed_card_is_refused_with_the_reason(
                 for event in described.events(product.cluster, "pod", "restarting")
             ),
         )
-    finally:
-        product.simulations[NODE].tell("recover", npu)
 
 
 def test_a_plugin_that_ends_leaves_unknown_behind(product: Product) -> None:

@@ -351,6 +351,17 @@ def test_at_the_end_all_that_waits_is_due_the_condition_first() -> None:
     ]
 
 
+def test_what_was_broken_off_is_no_trouble_and_hides_none() -> None:
+    """At the agent's end a child under way is killed; that the API server is away is said when the last word fails."""
+    desk = Desk()
+    desk.hold(WELL)
+    desk.take_when_due()
+    assert desk.outbox.answered((NO_ANSWER,), desk.now, 1.0, broken_off=True) == ()
+    desk.outbox.take_last(LEFT, desk.now, WALL)
+    desk.answered(NO_ANSWER)
+    assert desk.remarks == [Remark("warning", f"not written: {NO_ANSWER.error}")]
+
+
 def test_what_is_no_objects_name_is_dropped_and_said() -> None:
     """No request could be made of it."""
     desk = Desk()

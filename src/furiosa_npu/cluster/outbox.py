@@ -88,8 +88,13 @@ class Outbox:
         self._events.hurry(now)
         return self.take(now, wall)
 
-    def answered(self, answers: tuple[Answer, ...], now: float, random: float) -> tuple[Remark, ...]:
-        """An answer for each request of `take`, in order. `random` (0 to 1) spreads the retries of many nodes."""
+    def answered(
+        self, answers: tuple[Answer, ...], now: float, random: float, *, broken_off: bool = False
+    ) -> tuple[Remark, ...]:
+        """An answer for each request of `take`, in order. `random` (0 to 1) spreads the retries of many nodes.
+
+        `broken_off`: by ourselves, before all of it was answered, which is no trouble of the API server's.
+        """
         asked, self._asked = self._asked, []
         reached = any(fate(answer) != "later" for answer in answers)
         self._failures = 0 if reached else self._failures + 1
@@ -106,7 +111,7 @@ class Outbox:
                 self.counts[kind, what] += 1
             if what in ("written", None):
                 self._well(request, remarks)
-            else:
+            elif not broken_off:
                 self._trouble(event, request, answer, remarks)
         return tuple(remarks)
 

@@ -129,12 +129,10 @@ class Writer:
             self._call = None
             if self._timer is not None:
                 self._timer.cancel()
-            self._take(answers, quiet=abandon and self._ended)
+            self._take(answers, broken_off=abandon and self._ended)
 
-    def _take(self, answers: tuple[Answer, ...], *, quiet: bool = False) -> None:
-        """`quiet`: what was broken off by ourselves is no trouble of the API server's."""
-        remarks = self.outbox.answered(answers, self._clock(), self._random())
-        self._tell(() if quiet else remarks)
+    def _take(self, answers: tuple[Answer, ...], *, broken_off: bool = False) -> None:
+        self._tell(self.outbox.answered(answers, self._clock(), self._random(), broken_off=broken_off))
         self._idle.set()
         self._arrange()
 

@@ -9,7 +9,7 @@ from furiosa_npu.agent.http import Listener
 from furiosa_npu.agent.log import Log
 from furiosa_npu.agent.settings import Invocation
 from furiosa_npu.allocation.container_edits import ContainerEdits, container_edits
-from furiosa_npu.cluster.api import Access
+from furiosa_npu.cluster.api import SERVICE_ACCOUNT, Access
 from furiosa_npu.cluster.events import Source
 from furiosa_npu.cluster.node import EXPECTED_NODE_NAME, is_node_name
 from furiosa_npu.cluster.outbox import Outbox
@@ -169,7 +169,7 @@ class App:
             )
             if writer.enabled:
                 return writer
-            lack = "no --kubeconfig, no service account"
+            lack = f"no --kubeconfig, and no pod's token at {SERVICE_ACCOUNT}/token"
         self._log.info(f"no events and no node condition ({lack}): reasons stand here, at /status and at /metrics")
         return None
 
