@@ -64,6 +64,14 @@ STAGES = (
         needs_root=True,
         packages=("fuse3",),
     ),
+    Stage(
+        "promtool",
+        "Prometheus' own linter reads the agents' metrics (root)",
+        600,
+        tests="tests/promtool",
+        needs_root=True,
+        packages=("prometheus",),
+    ),
     Stage("vendor", "the vendor's furiosa-smi reads simulated NPUs (root)", 600, tests="tests/vendor", needs_root=True),
     Stage(
         "cluster",

@@ -1,0 +1,1 @@
+"""What the agents tell Prometheus, read by its own linter."""
