@@ -64,8 +64,9 @@ class Host:
         return self._holder.pid
 
     def inside(self, argv: Sequence[str]) -> list[str]:
-        """The command line that runs `argv` in the host's namespaces."""
-        return ["nsenter", f"--target={self.pid}", "--mount", "--net", "--uts", "--ipc", "--pid", "--", *argv]
+        """The command line that runs `argv` in the host's namespaces, where our TMPDIR may not be."""
+        namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid"]
+        return ["nsenter", f"--target={self.pid}", *namespaces, "--", "env", "--unset=TMPDIR", *argv]
 
     def on_its_network(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` on the host's network, with the machine's files and processes."""

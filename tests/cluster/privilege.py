@@ -101,7 +101,8 @@ def remembered(cluster: Cluster, program: str, node: str) -> dict[str, bool]:
     """What the memory of an agent's process holds, seen from the machine: the token, and where the token lies."""
     pid = find_agent(f"{cluster.run.cgroup}/{node}", program)
     assert pid is not None, f"{node}: no process of {program}"
-    token = Path(f"/proc/{pid}/root{SERVICE_ACCOUNT}/token").read_bytes().strip()
+    seen_from_here = SERVICE_ACCOUNT.removeprefix("/var")  # /var/run is a link to /run, and would lead to ours
+    token = Path(f"/proc/{pid}/root{seen_from_here}/token").read_bytes().strip()
     sought = {"token": token.rpartition(b".")[2], "place": SERVICE_ACCOUNT.encode()}
     found = dict.fromkeys(sought, False)
     with open(f"/proc/{pid}/maps") as maps, open(f"/proc/{pid}/mem", "rb", buffering=0) as memory:
