@@ -164,6 +164,30 @@ async def test_an_init_containers_card_goes_on_to_the_app_container(folder: str)
         assert ids == [(card_id(0),), (card_id(0),)]
 
 
+async def test_a_container_that_starts_holds_its_card_under_its_name(folder: str) -> None:
+    """Of a card that the kubelet's books had dropped between a pod's containers: closed under the other name again."""
+    async with plugin_node(folder, cards("warboy", "warboy")) as node:
+        await client(node, ALPHA).pre_start([card_id(0)])
+        await until_health(node, PLAIN, UNHEALTHY, HEALTHY)
+        assert health(node, ALPHA) == {card_id(0): HEALTHY, card_id(1): HEALTHY}
+        words = f"{PLAIN}: npu0 ({card_id(0)}) is in use under the name {ALPHA}"
+        assert words in await refusal(node, PLAIN, card_id(0))
+        with pytest.raises(PluginError, match="is in use under the name"):
+            await client(node, PLAIN).pre_start([card_id(0)])
+        assert (await client(node, ALPHA).allocate([card_id(0)])).envs["NPU_NPUNAME"] == "npu0"
+
+
+async def test_a_refused_start_holds_nothing(folder: str) -> None:
+    """Neither of the card that failed nor of the good one beside it: both names are answered for that."""
+    async with plugin_node(folder, cards("warboy", "warboy")) as node:
+        node.simulation.fail("npu1")
+        with pytest.raises(PluginError, match="not alive"):
+            await client(node, ALPHA).pre_start([card_id(0), card_id(1)])
+        for resource in RESOURCES:
+            await until_health(node, resource, HEALTHY, UNHEALTHY)
+        assert (await client(node, PLAIN).allocate([card_id(0)])).envs["NPU_NPUNAME"] == "npu0"
+
+
 async def test_a_pod_under_the_same_name_does_not_wait_to_be_noticed(folder: str) -> None:
     """A Job's pods back to back: the kubelet gives the card on before the plugin saw the last pod's end."""
     async with plugin_node(folder, cards("warboy")) as node:

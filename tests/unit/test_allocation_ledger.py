@@ -13,6 +13,7 @@ from furiosa_npu.allocation.ledger import (
     Ledger,
     Observation,
     hand_out,
+    renew,
     settle,
 )
 
@@ -74,6 +75,25 @@ def test_after_a_restart_what_the_kubelet_shows_is_adopted() -> None:
     )
 
 
+def test_a_container_that_starts_holds_what_was_dropped_since_its_allocate() -> None:
+    """For as long as an Allocate that the kubelet shows nothing of."""
+    shown = settle(hand_out(Ledger(), A, ("u",), 0.0), _seen(1.0, listed=frozenset({Holding(A, "u")})), OURS)
+    dropped = settle(shown, _seen(2.0), OURS)
+    started = renew(dropped, A, ("u",), 3.0)
+    assert (dropped, started) == (Ledger(), Ledger(((Holding(A, "u"), Entry(3.0, shown=False)),)))
+    assert settle(started, _seen(3.0 + NEVER_SHOWN_SECONDS - 0.1), OURS) == started
+    assert settle(started, _seen(3.0 + NEVER_SHOWN_SECONDS), OURS) == Ledger()
+
+
+def test_a_container_that_starts_anew_keeps_its_card_no_longer_than_its_pod_lives() -> None:
+    """What was observed before the start ends nothing; what is observed after it frees the card at once."""
+    shown = Ledger(((Holding(A, "u"), Entry(0.0, shown=True)), (Holding(A, "v"), Entry(0.0, shown=True))))
+    started = renew(shown, A, ("u",), 3.0)
+    assert started == Ledger(((Holding(A, "u"), Entry(3.0, shown=True)), (Holding(A, "v"), Entry(0.0, shown=True))))
+    assert settle(started, _seen(2.9), OURS).holders("u") == (A,)
+    assert settle(started, _seen(3.1), OURS) == Ledger()
+
+
 class Pod(NamedTuple):
     """A container that was given a card; `booked` once the kubelet's books show it."""
 
@@ -106,6 +126,13 @@ class Kubelet(RuleBasedStateMachine):
             self.now += 0.001
             self.ledger = hand_out(self.ledger, name, (unit,), self.now)
             self.pods.append(Pod(holding, kind, booked=False))
+
+    @precondition(lambda self: self.pods)
+    @rule(data=st.data())
+    def a_container_starts(self, data: st.DataObject) -> None:
+        self.now += 0.001
+        holding = data.draw(st.sampled_from(self.pods)).holding
+        self.ledger = renew(self.ledger, holding.resource, (holding.unit,), self.now)
 
     @precondition(lambda self: self.pods)
     @rule(data=st.data())

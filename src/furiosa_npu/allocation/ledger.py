@@ -20,7 +20,7 @@ class Holding(NamedTuple):
 
 class Entry(NamedTuple):
     allocated_at: float
-    """seconds of the agent's clock"""
+    """seconds of the agent's clock, of the last `Allocate` or `PreStartContainer`"""
     shown: bool
     """the kubelet has shown it since"""
 
@@ -56,6 +56,19 @@ def hand_out(ledger: Ledger, resource: str, units: tuple[str, ...], now: float) 
     entries = dict(ledger.entries)
     for unit in units:
         entries[Holding(resource, unit)] = Entry(now, shown=False)
+    return Ledger(tuple(entries.items()))
+
+
+def renew(ledger: Ledger, resource: str, units: tuple[str, ...], now: float) -> Ledger:
+    """After an answered `PreStartContainer`: what was dropped since `Allocate` is entered again.
+
+    What is held proves nothing by what was observed before `now`; that it was shown stays known, so that its pod's end
+    frees it no later for a container that starts anew.
+    """
+    entries = dict(ledger.entries)
+    for unit in units:
+        holding = Holding(resource, unit)
+        entries[holding] = Entry(now, shown=holding in entries and entries[holding].shown)
     return Ledger(tuple(entries.items()))
 
 

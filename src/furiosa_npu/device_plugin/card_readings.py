@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.card_reader import CardReader
@@ -29,15 +30,24 @@ class _Every:
         # A cycle that comes a little early is not one too early.
         self._seconds = seconds - 0.1
         self._done_at: float | None = None
+        self._wanted_at = float("-inf")
 
     def is_due(self, now: float) -> bool:
         return self._done_at is None or now - self._done_at >= self._seconds
 
-    def done(self, now: float) -> None:
-        self._done_at = now
+    def done(self, at: float) -> None:
+        """What was done before it was wanted is not what was wanted."""
+        if at >= self._wanted_at:
+            self._done_at = at
 
-    def hurry(self) -> None:
-        self._done_at = None
+    def hurry(self, now: float) -> None:
+        self._done_at, self._wanted_at = None, now
+
+
+class _Listing(NamedTuple):
+    inventory: Inventory
+    asked_at: float
+    """seconds of the clock"""
 
 
 class CardReadings:
@@ -73,9 +83,9 @@ class CardReadings:
         now = self._clock()
         jobs = [] if anew else self._jobs(before, probe, now, anew=False)
         if anew:
-            self._list.hurry()
+            self._list.hurry(now)
         if self._has_problems or self._list.is_due(now):
-            jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._lister.look, anew=anew))]
+            jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._listing, now, anew=anew))]
         self._take(await self._reader.ask(jobs))
         if anew or self._inventory is not before:
             self._take(await self._reader.ask(self._jobs(self._inventory, probe, now, anew=anew)))
@@ -142,14 +152,17 @@ class CardReadings:
             self._readers[key] = CardReader(self._roots, found.family, found.index)
         return self._readers[key]
 
-    def _take(self, answers: dict[str, Inventory | Reading]) -> None:
+    def _listing(self, asked_at: float, *, anew: bool) -> _Listing:
+        return _Listing(self._lister.look(anew=anew), asked_at)
+
+    def _take(self, answers: dict[str, _Listing | Reading]) -> None:
         for key, answer in answers.items():
             if isinstance(answer, Reading):
                 self._last[key] = answer
             else:
-                self._list.done(self._clock())
-                self._inventory = answer
-                there = {_key(found) for found in answer.cards}
+                self._list.done(answer.asked_at)
+                self._inventory = answer.inventory
+                there = {_key(found) for found in answer.inventory.cards}
                 self._last = {key: reading for key, reading in self._last.items() if key in there}
 
     def _told(self) -> Iterator[Reading]:

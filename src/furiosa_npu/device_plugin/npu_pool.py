@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 
 from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew, look_again, offered_family
-from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, settle
+from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, renew, settle
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
 from furiosa_npu.device_plugin.card_readings import CardReadings
 from furiosa_npu.device_plugin.outside_users import OutsideUsers
@@ -117,24 +117,35 @@ class NpuPool:
         return preferred(self.pool, self.ledger, resource, available, must_include, size)
 
     async def hand_over(self, resource: str, unit_ids: tuple[str, ...]) -> tuple[Reading, ...]:
-        """The cards' readings of the last look, entered in the ledger. Raises Refused: then nothing was entered.
+        """The cards' readings of the last look, entered in the ledger. Raises Refused: then nothing was entered."""
+        cards = await self._look_and_enter(resource, unit_ids, hand_out)
+        self._handed_over_at[resource] = self._clock()
+        return cards
 
-        What was asked for under another name meanwhile is in the ledger when this one is decided.
+    async def last_look(self, resource: str, unit_ids: tuple[str, ...]) -> None:
+        """Raises Refused where a card is not idle and good now, just before a container starts with it.
+
+        Else the cards are held anew: between an init container and the next one of its pod, a kubelet may have dropped
+        them from its books, and this agent with it.
         """
+        await self._look_and_enter(resource, unit_ids, renew)
+
+    async def _look_and_enter(
+        self,
+        resource: str,
+        unit_ids: tuple[str, ...],
+        entered: Callable[[Ledger, str, tuple[str, ...], float], Ledger],
+    ) -> tuple[Reading, ...]:
+        """What was asked for under another name meanwhile is in the ledger when this one is decided."""
         self._handing_over += unit_ids
         try:
             cards = await self._look(resource, unit_ids)
-            self._handed_over_at[resource] = now = self._clock()
-            self.ledger = hand_out(self.ledger, resource, unit_ids, now)
+            self.ledger = entered(self.ledger, resource, unit_ids, self._clock())
         finally:
             for unit_id in unit_ids:
                 self._handing_over.remove(unit_id)
         asyncio.get_running_loop().call_soon(self._handed_over, unit_ids)
         return cards
-
-    async def last_look(self, resource: str, unit_ids: tuple[str, ...]) -> None:
-        """Raises Refused where a card is not idle and good now, just before a container starts with it."""
-        await self._look(resource, unit_ids)
 
     def _handed_over(self, unit_ids: tuple[str, ...]) -> None:
         """Called when the kubelet has its answer: it waits for nothing of this."""

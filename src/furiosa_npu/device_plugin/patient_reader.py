@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
+from furiosa_npu.hardware.reader_threads import Answer, Batch, Job, ReaderThreads
 
 STUCK_SECONDS = 0.05
 """A job that takes so long does not keep what waits behind it: another thread goes on. A card is read in 0.2 ms."""
@@ -28,6 +28,7 @@ class PatientReader:
         self._waiting: set[asyncio.Future[bool]] = set()
         self._fresh: dict[str, Any] = {}
         self._answered: dict[str, Answer] = {}
+        self._failure: Exception | None = None
         self._threads = ReaderThreads(lambda: loop.call_soon_threadsafe(self._collect), clock)
 
     @property
@@ -39,8 +40,9 @@ class PatientReader:
         """What was answered, by key; also to an earlier job of the key that took its time.
 
         Returns once all have answered but those that are stuck. A key whose last job is stuck still is not asked again.
+        Raises what a job raised, whoever asked for it: nobody can go on without it unawares.
         """
-        batch = self._threads.submit(jobs)
+        batch = self._submit(jobs)
         while batch.unanswered:
             if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
                 break
@@ -49,12 +51,12 @@ class PatientReader:
     async def ask_one(self, job: Job) -> Any:
         """What the job tells, asked after the call.
 
-        Raises NoAnswer after the time of patience; at once where the key's driver is known to hang.
+        Raises NoAnswer after the time of patience, at once where the key's driver is known to hang; else as `ask`.
         """
         if (path := self.hanging(job.key)) is not None:
             raise NoAnswer(path)
         deadline = self._clock() + self._patience
-        batch = self._threads.submit([job])
+        batch = self._submit([job])
         while True:
             answer = self._answered.get(job.key)
             if answer is not None and answer.job is job:
@@ -64,7 +66,7 @@ class PatientReader:
                 waited = self._threads.waited_for(job.key, self._clock())
                 raise NoAnswer(job.files.at if waited is None else waited[1])
             if not batch.unanswered:
-                batch = self._threads.submit([job])
+                batch = self._submit([job])
             if not await self._news_within(min(seconds, STUCK_SECONDS)):
                 self._threads.reinforce(batch)
 
@@ -72,6 +74,11 @@ class PatientReader:
         """The path for whose answer a thread has waited for the time of patience."""
         waited = self._threads.waited_for(key, self._clock())
         return None if waited is None or waited[0] < self._patience else waited[1]
+
+    def _submit(self, jobs: Sequence[Job]) -> Batch:
+        if self._failure is not None:
+            raise self._failure
+        return self._threads.submit(jobs)
 
     async def _news_within(self, seconds: float) -> bool:
         news: asyncio.Future[bool] = self._loop.create_future()
@@ -86,7 +93,15 @@ class PatientReader:
     def _collect(self) -> None:
         """What came after the time of patience tells of an earlier time, and is not taken."""
         now = self._clock()
-        for answer in self._threads.collect():
+        try:
+            answers = self._threads.collect()
+        except Exception as error:  # noqa: BLE001  # a callback of the loop has nobody to raise it to
+            self._failure = error
+            for news in self._waiting:
+                if not news.done():
+                    news.set_exception(error)
+            return
+        for answer in answers:
             self._answered[answer.job.key] = answer
             if now - answer.asked_at < self._patience:
                 self._fresh[answer.job.key] = answer.result
