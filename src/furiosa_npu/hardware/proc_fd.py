@@ -82,23 +82,26 @@ def _is(user: DeviceUser, file: DeviceFile, devfs: str) -> bool:
 
 def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | None]] | None:
     """None: the process has no file open at all."""
-    found: list[tuple[str, tuple[int, int] | None]] = []
     try:
         descriptors = os.listdir(folder)
-        if not descriptors:
-            return None
-        for descriptor in descriptors:
-            link = f"{folder}/{descriptor}"
+    except OSError:
+        return []  # the process is gone, or not for us to see
+    if not descriptors:
+        return None
+    found: list[tuple[str, tuple[int, int] | None]] = []
+    for descriptor in descriptors:
+        link = f"{folder}/{descriptor}"
+        try:
             path = os.readlink(link)
             if "npu" not in path or not path.startswith(("/dev/", f"{devfs}/")):
                 continue
             status = os.stat(link)
-            if stat.S_ISCHR(status.st_mode):
-                found.append((path, (os.major(status.st_rdev), os.minor(status.st_rdev))))
-            elif stat.S_ISREG(status.st_mode):
-                found.append((path, None))
-    except OSError:
-        return found  # the process, or the file of it, is gone, or not for us to see
+        except OSError:
+            continue  # closed meanwhile: the others are looked at all the same
+        if stat.S_ISCHR(status.st_mode):
+            found.append((path, (os.major(status.st_rdev), os.minor(status.st_rdev))))
+        elif stat.S_ISREG(status.st_mode):
+            found.append((path, None))
     return found
 
 
