@@ -95,6 +95,22 @@ def test_a_device_is_known_by_its_number_whatever_it_is_called() -> None:
     assert users_of(card, [DeviceUser(7, "worker", (999, 0), "/dev/npu0pe0")], "/dev") == ()
 
 
+def test_a_device_file_may_lie_anywhere(tmp_path: Path) -> None:
+    """A node made by hand, or a container's own /dev: the device number alone counts. A plain file elsewhere is none.
+
+    /dev/null stands for an NPU.
+    """
+    files = tmp_path / "7" / "fd"
+    files.mkdir(parents=True)
+    (tmp_path / "my-npu").symlink_to("/dev/null")
+    (tmp_path / "npu0pe0").touch()
+    (files / "0").symlink_to(tmp_path / "my-npu")
+    (files / "1").symlink_to(tmp_path / "npu0pe0")
+    assert find_users(str(tmp_path), f"{tmp_path}/dev", 1, set()) == (
+        DeviceUser(7, "ended meanwhile", (1, 3), f"{tmp_path}/my-npu"),
+    )
+
+
 def test_an_open_management_file_is_no_use() -> None:
     """Tools that watch cards have it open all day."""
     card = warboy(0)
