@@ -39,17 +39,19 @@ class PatientReader:
         """What was answered, by key; also to an earlier job of the key that took its time.
 
         Returns once all have answered but those that are stuck. A key whose last job is stuck still is not asked again.
+        Raises what a job raised.
         """
         batch = self._threads.submit(jobs)
         while batch.unanswered:
             if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
                 break
-        return {job.key: self._fresh.pop(job.key) for job in jobs if job.key in self._fresh}
+        return {job.key: _told(self._fresh.pop(job.key)) for job in jobs if job.key in self._fresh}
 
     async def ask_one(self, job: Job) -> Any:
         """What the job tells, asked after the call.
 
-        Raises NoAnswer after the time of patience; at once where the key's driver is known to hang.
+        Raises NoAnswer after the time of patience, at once where the key's driver is known to hang; and what the job
+        raised.
         """
         if (path := self.hanging(job.key)) is not None:
             raise NoAnswer(path)
@@ -58,7 +60,7 @@ class PatientReader:
         while True:
             answer = self._answered.get(job.key)
             if answer is not None and answer.job is job:
-                return answer.result
+                return _told(answer.result)
             seconds = deadline - self._clock()
             if seconds <= 0:
                 waited = self._threads.waited_for(job.key, self._clock())
@@ -84,14 +86,20 @@ class PatientReader:
             self._waiting.discard(news)
 
     def _collect(self) -> None:
-        """What came after the time of patience tells of an earlier time, and is not taken."""
+        """What came after the time of patience tells of an earlier time, and is not taken; an error is."""
         now = self._clock()
         for answer in self._threads.collect():
             self._answered[answer.job.key] = answer
-            if now - answer.asked_at < self._patience:
+            if now - answer.asked_at < self._patience or isinstance(answer.result, Exception):
                 self._fresh[answer.job.key] = answer.result
         for news in self._waiting:
             _tell(news, True)
+
+
+def _told(result: Any) -> Any:
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _tell(news: "asyncio.Future[bool]", came: bool) -> None:

@@ -23,7 +23,7 @@ class Job(NamedTuple):
     files: Files
     """whose `at` says where it is"""
     work: Callable[[], Any]
-    """what it raises is raised where the answer is collected"""
+    """what it raises is the answer's result"""
 
 
 class Batch:
@@ -39,6 +39,7 @@ class Batch:
 class Answer(NamedTuple):
     job: Job
     result: Any
+    """what the job told, or the Exception that it raised"""
     asked_at: float
     """seconds of the clock, when a thread took the job"""
     batch: Batch
@@ -74,14 +75,12 @@ class ReaderThreads:
         return batch
 
     def collect(self) -> list[Answer]:
-        """The answers that have come since the last call. Raises what a job raised."""
+        """The answers that have come since the last call."""
         answers = []
         while self._answers:
             answer = self._answers.popleft()
             self._in_flight.discard(answer.job.key)
             answer.batch.unanswered -= 1
-            if isinstance(answer.result, Exception):
-                raise answer.result
             answers.append(answer)
         return answers
 
@@ -131,7 +130,7 @@ class ReaderThreads:
         me.job = job
         try:
             result = job.work()
-        except Exception as error:  # noqa: BLE001  # not lost: whoever collects it raises it
+        except Exception as error:  # noqa: BLE001  # not lost: it is what whoever asked gets
             result = error
         me.job = None
         self._answers.append(Answer(job, result, me.since, batch))
