@@ -13,9 +13,9 @@ PATIENCE = 20.0
 class Machine:
     """Reader threads whose answers can be waited for, and drivers that answer when told."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.woken = threading.Semaphore(0)
-        self.threads = ReaderThreads(self.woken.release, time.monotonic)
+        self.threads = ReaderThreads(self.woken.release, clock)
 
     def job(self, key: str, work: Callable[[], object] = lambda: "text") -> Job:
         return Job(key, Files(), work)
@@ -98,6 +98,32 @@ def test_a_key_is_asked_once_at_a_time() -> None:
     assert machine.results() == [("npu0", "late")]
     machine.threads.submit([machine.job("npu0")])
     assert machine.results() == [("npu0", "text")]
+
+
+def test_a_thread_that_is_replaced_between_two_jobs_is_not_lost_sight_of() -> None:
+    """It had taken the next job already, whose driver then hangs: that is seen, and counted. When let go, it ends."""
+    taken, replaced, takes = threading.Event(), threading.Event(), iter(range(3))
+
+    def clock() -> float:
+        """Read as a job is taken."""
+        if next(takes) == 1:
+            taken.set()
+            assert replaced.wait(PATIENCE)
+        return 0.0
+
+    machine = Machine(clock)
+    driver = Driver()
+    batch = machine.threads.submit([machine.job("npu0"), machine.job("npu1", driver.read), machine.job("npu2")])
+    assert taken.wait(PATIENCE)
+    assert machine.threads.reinforce(batch)
+    replaced.set()
+    assert driver.asked.wait(PATIENCE)
+    assert machine.results(2) == [("npu0", "text"), ("npu2", "text")]
+    assert machine.threads.waited_for("npu1", 5.0) == (5.0, "")
+    assert machine.threads.stuck == 1
+    driver.answer()
+    assert machine.results() == [("npu1", "late")]
+    assert machine.threads.stuck == 0
 
 
 def broken() -> object:

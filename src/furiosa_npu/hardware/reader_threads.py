@@ -50,7 +50,9 @@ class _Worker:
 
     def __init__(self) -> None:
         self.job: Job | None = None
+        """None between two jobs: it may take one more even when it is replaced"""
         self.since = 0.0
+        self.ended = False
 
 
 class ReaderThreads:
@@ -62,7 +64,7 @@ class ReaderThreads:
         self._batches: SimpleQueue[Batch] = SimpleQueue()
         self._answers: deque[Answer] = deque()
         self._in_flight: set[str] = set()
-        self._stuck: list[_Worker] = []
+        self._replaced: list[_Worker] = []
         self._current = self._start(Batch(()))
 
     def submit(self, jobs: Sequence[Job]) -> Batch:
@@ -86,7 +88,7 @@ class ReaderThreads:
 
     def waited_for(self, key: str, now: float) -> tuple[float, str] | None:
         """For how many seconds a thread has been waiting for the key's answer, and for which path."""
-        for worker in (*self._stuck, self._current):
+        for worker in (*self._replaced, self._current):
             job = worker.job
             if job is not None and job.key == key:
                 return now - worker.since, job.files.at
@@ -96,14 +98,14 @@ class ReaderThreads:
         """Starts another thread where jobs wait for one that does not come back. False: no job of the batch waits."""
         if not batch.waiting:
             return False
-        self._stuck = [worker for worker in (*self._stuck, self._current) if worker.job is not None]
+        self._replaced = [worker for worker in (*self._replaced, self._current) if not worker.ended]
         self._current = self._start(batch)
         return True
 
     @property
     def stuck(self) -> int:
         """How many threads wait for a driver besides the one that takes jobs."""
-        return sum(worker.job is not None for worker in self._stuck)
+        return sum(worker.job is not None for worker in self._replaced)
 
     def _start(self, batch: Batch) -> _Worker:
         worker = self._current = _Worker()
@@ -118,6 +120,7 @@ class ReaderThreads:
                 self._do(me, batch)
             self._wake()
             if me is not self._current:
+                me.ended = True
                 return
             batch = self._batches.get()
 
