@@ -70,6 +70,13 @@ class PatientReader:
             if not await self._news_within(min(seconds, STUCK_SECONDS)):
                 self._threads.reinforce(batch)
 
+    def last(self, key: str) -> Answer | None:
+        """The latest answer to a job of the key, however late it came. Raises what the job raised."""
+        answer = self._answered.get(key)
+        if answer is not None:
+            _told(answer.result)
+        return answer
+
     def hanging(self, key: str) -> str | None:
         """The path for whose answer a thread has waited for the time of patience."""
         waited = self._threads.waited_for(key, self._clock())
