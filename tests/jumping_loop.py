@@ -1,4 +1,4 @@
-"""An event loop for stories in which hours pass: where nothing else is to do, it is at once the time of the next timer."""
+"""An event loop for stories in which hours pass: where nothing else is to do, it is the time of the next timer."""
 
 import asyncio
 import selectors
