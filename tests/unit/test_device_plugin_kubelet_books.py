@@ -8,7 +8,7 @@ import pytest
 from furiosa_npu.agent.log import Log
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation, hand_out, settle
 from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.kubelet_books import LONGEST_PAUSE_SECONDS, KubeletBooks
+from furiosa_npu.device_plugin.kubelet_books import LONGEST_PAUSE_SECONDS, KubeletBooks, PodRef
 from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from furiosa_npu.kubelet.client import KubeletError
 from furiosa_npu.kubelet.podresources_v1 import (
@@ -124,3 +124,15 @@ def test_a_kubelet_that_does_not_answer_is_not_made_to_write(kubelet: Kubelet) -
     kubelet.silent = True
     assert kubelet.cycles(20) == 0
     assert kubelet.ledger.entries[0][0] == Holding(RESOURCE, "X")
+
+
+def test_an_init_container_is_known_by_its_pods_uid(kubelet: Kubelet) -> None:
+    """As the checkpoint has it; the name stands there only when pod-resources tells it."""
+    holding = Holding(RESOURCE, "X")
+    assert kubelet.books.holders(holding) == ()
+    kubelet.cycles(20)
+    assert kubelet.books.holders(holding) == (PodRef("", "uid:u", "init"),)
+    assert kubelet.books.containers == {}
+    kubelet.listed = ("X",)
+    kubelet.cycles()
+    assert kubelet.books.holders(holding) == (PodRef("default", "one", "app"),)

@@ -26,6 +26,7 @@ class PodRef(NamedTuple):
     """A container of a pod."""
 
     namespace: str
+    """empty where the checkpoint alone knows the container: then `pod` is `uid:` and the pod's UID"""
     pod: str
     container: str
 
@@ -57,6 +58,8 @@ class KubeletBooks:
         """pod-resources has answered once"""
         self.containers: Mapping[Holding, tuple[PodRef, ...]] = {}
         """who held what at the last answer; init containers are not among them"""
+        self.recorded: Mapping[Holding, tuple[PodRef, ...]] = {}
+        """the same of the checkpoint, when it was last read, of what pod-resources did not list"""
 
     async def at_start(self) -> Observation:
         """All that the kubelet shows, before any list was sent: what is held, and perhaps what was."""
@@ -110,6 +113,10 @@ class KubeletBooks:
         self._pods = frozenset((pod.namespace, pod.name) for pod in response.pod_resources)
         return frozenset(containers)
 
+    def holders(self, holding: Holding) -> tuple[PodRef, ...]:
+        """The containers that hold it, as far as either has told."""
+        return self.containers.get(holding) or self.recorded.get(holding, ())
+
     async def _written_anew(self) -> bool:
         """The list was sent again and the kubelet has written its checkpoint since."""
         before = _identity(self._checkpoint)
@@ -132,7 +139,13 @@ class KubeletBooks:
             self._conditions.trouble("checkpoint", f"{self._checkpoint}: {error}")
             return None
         self._conditions.well("checkpoint")
-        return frozenset(Holding(entry.resource_name, unit) for entry in entries for unit in entry.device_ids)
+        recorded: dict[Holding, tuple[PodRef, ...]] = {}
+        for entry in entries:
+            for unit in entry.device_ids:
+                holding = Holding(entry.resource_name, unit)
+                recorded[holding] = (*recorded.get(holding, ()), PodRef("", f"uid:{entry.pod_uid}", entry.container))
+        self.recorded = {holding: found for holding, found in recorded.items() if holding not in self.containers}
+        return frozenset(recorded)
 
 
 def _identity(path: str) -> tuple[int, int] | None:
