@@ -18,6 +18,8 @@ from tests.protocol.plugin_node import (
     card_id,
     cards,
     client,
+    free_port,
+    get,
     health,
     plugin_node,
     pod,
@@ -133,7 +135,8 @@ async def test_what_a_pod_gave_back_is_offered_under_the_other_name(folder: str)
 
 async def test_an_init_containers_card_is_learned_from_the_checkpoint(folder: str) -> None:
     """Pod-resources never shows it: while the pod lives it stays held, and once it is over it is offered again."""
-    async with plugin_node(folder, cards("warboy")) as node:
+    port = free_port()
+    async with plugin_node(folder, cards("warboy"), "--listen-address", f"127.0.0.1:{port}") as node:
         alone = pod("alone", {}, init=({ALPHA: 1},))
         await _run(node, alone)
         lists = len(node.kubelet.journal.of("ListAndWatch", ALPHA))
@@ -147,6 +150,10 @@ async def test_an_init_containers_card_is_learned_from_the_checkpoint(folder: st
             "the plugin has asked and sent its list again, twice",
         )
         assert health(node, PLAIN) == {card_id(0): UNHEALTHY}
+        _, page = await get(port, "/status")
+        assert page.splitlines()[1].split()[-2:] == ["uid:uid-alone", "init0"]
+        _, page = await get(port, "/metrics")
+        assert 'namespace="",pod="uid:uid-alone",container="init0"' in page
         node.kubelet.end(alone)
         await until_health(node, PLAIN, HEALTHY)
         assert (await node.kubelet.run(pod("next", {PLAIN: 1}))).phase == "Running"

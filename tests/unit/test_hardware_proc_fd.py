@@ -50,6 +50,21 @@ def test_a_process_that_has_a_card_open_is_named(simulation: Simulation, holder:
     assert users_of(npu1, users, devfs) == (f"process {holder.pid} ({command})",)
 
 
+def test_a_descriptor_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
+    """Its link cannot be read, or leads nowhere any more: the look goes on with the process's next one."""
+    devfs = tmp_path / "dev"
+    files = tmp_path / "7" / "fd"
+    for folder in (devfs, files):
+        folder.mkdir(parents=True)
+    (devfs / "npu0pe0").touch()
+    for number in range(0, 60, 3):
+        (files / str(number)).touch()
+        (files / str(number + 1)).symlink_to(devfs / "npu9pe0")
+        (files / str(number + 2)).symlink_to(devfs / "npu0pe0")
+    users = find_users(str(tmp_path), str(devfs), 1, set())
+    assert users == (DeviceUser(7, "ended meanwhile", None, f"{devfs}/npu0pe0"),) * 20
+
+
 def test_processes_without_files_are_not_looked_at_again(tmp_path: Path) -> None:
     """They are noted while they live: the kernel's own threads are half of all."""
     for pid in ("2", "3"):
@@ -78,6 +93,22 @@ def test_a_device_is_known_by_its_number_whatever_it_is_called() -> None:
         "process 7 (worker)",
     )
     assert users_of(card, [DeviceUser(7, "worker", (999, 0), "/dev/npu0pe0")], "/dev") == ()
+
+
+def test_a_device_file_may_lie_anywhere(tmp_path: Path) -> None:
+    """A node made by hand, or a container's own /dev: the device number alone counts. A plain file elsewhere is none.
+
+    /dev/null stands for an NPU.
+    """
+    files = tmp_path / "7" / "fd"
+    files.mkdir(parents=True)
+    (tmp_path / "my-npu").symlink_to("/dev/null")
+    (tmp_path / "npu0pe0").touch()
+    (files / "0").symlink_to(tmp_path / "my-npu")
+    (files / "1").symlink_to(tmp_path / "npu0pe0")
+    assert find_users(str(tmp_path), f"{tmp_path}/dev", 1, set()) == (
+        DeviceUser(7, "ended meanwhile", (1, 3), f"{tmp_path}/my-npu"),
+    )
 
 
 def test_an_open_management_file_is_no_use() -> None:

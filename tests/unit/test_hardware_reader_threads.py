@@ -4,8 +4,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import pytest
-
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
 
@@ -15,9 +13,9 @@ PATIENCE = 20.0
 class Machine:
     """Reader threads whose answers can be waited for, and drivers that answer when told."""
 
-    def __init__(self) -> None:
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self.woken = threading.Semaphore(0)
-        self.threads = ReaderThreads(self.woken.release, time.monotonic)
+        self.threads = ReaderThreads(self.woken.release, clock)
 
     def job(self, key: str, work: Callable[[], object] = lambda: "text") -> Job:
         return Job(key, Files(), work)
@@ -102,13 +100,44 @@ def test_a_key_is_asked_once_at_a_time() -> None:
     assert machine.results() == [("npu0", "text")]
 
 
-def test_an_error_of_ours_is_not_lost_in_a_thread() -> None:
-    """It is raised where the answer is collected: the agent ends with it, and does not go on blind."""
+def test_a_thread_that_is_replaced_between_two_jobs_is_not_lost_sight_of() -> None:
+    """It had taken the next job already, whose driver then hangs: that is seen, and counted. When let go, it ends."""
+    taken, replaced, takes = threading.Event(), threading.Event(), iter(range(3))
 
-    def broken() -> object:
-        raise ZeroDivisionError
+    def clock() -> float:
+        """Read as a job is taken."""
+        if next(takes) == 1:
+            taken.set()
+            assert replaced.wait(PATIENCE)
+        return 0.0
 
+    machine = Machine(clock)
+    driver = Driver()
+    batch = machine.threads.submit([machine.job("npu0"), machine.job("npu1", driver.read), machine.job("npu2")])
+    assert taken.wait(PATIENCE)
+    assert machine.threads.reinforce(batch)
+    replaced.set()
+    assert driver.asked.wait(PATIENCE)
+    assert machine.results(2) == [("npu0", "text"), ("npu2", "text")]
+    assert machine.threads.waited_for("npu1", 5.0) == (5.0, "")
+    assert machine.threads.stuck == 1
+    driver.answer()
+    assert machine.results() == [("npu1", "late")]
+    assert machine.threads.stuck == 0
+
+
+def broken() -> object:
+    raise ZeroDivisionError
+
+
+def test_an_error_of_ours_is_an_answer_among_the_others() -> None:
+    """None of them is lost to it."""
     machine = Machine()
-    machine.threads.submit([machine.job("npu0", broken)])
-    with pytest.raises(ZeroDivisionError):
-        machine.results()
+    batch = machine.threads.submit([machine.job("npu0"), machine.job("npu1", broken), machine.job("npu2")])
+    results = machine.results(3)
+    assert [(key, type(result)) for key, result in results] == [
+        ("npu0", str),
+        ("npu1", ZeroDivisionError),
+        ("npu2", str),
+    ]
+    assert batch.unanswered == 0

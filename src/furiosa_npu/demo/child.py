@@ -20,11 +20,17 @@ class Child:
 
     @classmethod
     async def start(
-        cls, module: str, arguments: Sequence[str], output: str, environment: Mapping[str, str] | None = None
+        cls,
+        module: str,
+        arguments: Sequence[str],
+        output: str,
+        environment: Mapping[str, str] | None = None,
+        through: Sequence[str] = (),
     ) -> "Child":
-        """`environment`: None is this process's own."""
+        """`environment`: None is this process's own. `through`: a command that becomes the program behind it."""
         with open(output, "ab") as file:  # noqa: ASYNC230 - a local file, opened once
             process = await asyncio.create_subprocess_exec(
+                *through,
                 *python(module),
                 *arguments,
                 stdin=asyncio.subprocess.DEVNULL,

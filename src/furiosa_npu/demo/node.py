@@ -40,8 +40,11 @@ class Node:
                 await child.stop()
         await self.kubelet.stop()
 
-    async def start_plugin(self, *options: str, listen_address: str = "") -> Child:
-        """The device plugin of this package; returns before it has registered. No probes unless told where."""
+    async def start_plugin(self, *options: str, listen_address: str = "", through: Sequence[str] = ()) -> Child:
+        """The device plugin of this package; returns before it has registered. No probes unless told where.
+
+        `through`: a command that becomes the program behind it.
+        """
         arguments = (
             *("--devfs-root", self.simulation.roots.devfs),
             *("--sysfs-root", self.simulation.roots.sysfs),
@@ -53,7 +56,7 @@ class Node:
             *("--listen-address", listen_address),
             *options,
         )
-        self.plugin = await Child.start("furiosa_npu.device_plugin", arguments, self.log)
+        self.plugin = await Child.start("furiosa_npu.device_plugin", arguments, self.log, through=through)
         return self.plugin
 
     async def start_simulator(self) -> Child:

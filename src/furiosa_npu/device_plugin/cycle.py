@@ -15,6 +15,9 @@ SOON_SECONDS = 0.2
 """Before the next look while a card waits for a reading to decide."""
 BURST_SECONDS = 0.02
 """From an event to the look that it brings: a driver that loads makes a hundred files."""
+OPENED_SECONDS = 1.0
+"""At least so long lies between two looks at all processes that opens and closes of device files bring: a process may
+do that in a loop."""
 FIRST_LOOK_SECONDS = 0.5
 """So long the first list waits for drivers that are slow; one that hangs keeps no other card from the node."""
 FIRST_LOOK_PAUSE_SECONDS = 0.02
@@ -58,6 +61,9 @@ class Cycle:
         self._known = asyncio.Event()
         self._held = asyncio.Event()
         self._devices_changed = self._users_changed = True
+        self._opened = False
+        """a device file was opened or closed since the users were looked at"""
+        self._users_looked_at = clock() - OPENED_SECONDS
         self._remembered_at: float | None = None
         self._changed = False
 
@@ -67,7 +73,17 @@ class Cycle:
         self._due.set()
 
     def users_changed(self) -> None:
-        """Somebody opened or closed a device file."""
+        """Somebody opened or closed a device file: looked at at once, or when a second is over since the last look."""
+        if not self._opened:
+            self._opened = True
+            pause = self._users_looked_at + OPENED_SECONDS - self._clock()
+            if pause > 0:
+                asyncio.get_running_loop().call_later(pause, self._due.set)
+            else:
+                self._due.set()
+
+    def pod_ended(self) -> None:
+        """Whoever still has the card open outlives its pod."""
         self._users_changed = True
         self._due.set()
 
@@ -96,7 +112,7 @@ class Cycle:
             timer = loop.call_later(SOON_SECONDS if self._pool.undecided else self._seconds, self._due.set)
             await self._due.wait()
             timer.cancel()
-            if self._devices_changed or self._users_changed:
+            if self._devices_changed or self._users_changed or self._opened:
                 await asyncio.sleep(BURST_SECONDS)
             self._due.clear()
             await self._scan(events)
@@ -111,7 +127,7 @@ class Cycle:
             await asyncio.sleep(self._seconds)
             before = self._books.containers
             if self._pool.settle(await self._books.observe(self._pool.ledger)):
-                self.users_changed()  # whoever still has the card open outlives its pod
+                self.pod_ended()
             if self._books.containers != before:
                 self._on_containers()
 
@@ -136,8 +152,8 @@ class Cycle:
         disable = self._disable.now()
         if disable != self._pool.rules.disable:
             self._pool.rules = self._pool.rules._replace(disable=disable)
-        anew, users_anew = self._devices_changed or not events.of_devices, self._users_changed
-        self._devices_changed = self._users_changed = False
+        anew, users_anew = self._devices_changed or not events.of_devices, self._users_are_due()
+        self._devices_changed = False
         await self._pool.scan(anew=anew, users_anew=users_anew)
         if anew:
             events.renew(self._device_paths())
@@ -147,6 +163,15 @@ class Cycle:
         else:
             self._conditions.trouble("host", f"no answer from {folder}: cards that come or go are not seen")
         await self._remember()
+
+    def _users_are_due(self) -> bool:
+        """And taken as looked at, if so."""
+        now = self._clock()
+        if not self._users_changed and not (self._opened and now - self._users_looked_at >= OPENED_SECONDS):
+            return False
+        self._users_changed = self._opened = False
+        self._users_looked_at = now
+        return True
 
     async def _remember(self) -> None:
         now = self._clock()

@@ -1,7 +1,7 @@
 """The life of one resource's socket: serve, register, notice what broke, come back."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.device_plugin.conditions import Conditions
@@ -37,8 +37,10 @@ class Endpoint:
         clock: Callable[[], float],
         log: Log,
         conditions: Conditions,
+        register: Callable[[str, v1beta1.RegisterRequest, float], Awaitable[None]] = register,
     ) -> None:
         self._plugin = plugin
+        self._register_with = register
         self._dir = device_plugins_dir
         self._kubelet_socket = f"{device_plugins_dir}/{v1beta1.KUBELET_SOCKET}"
         self._name = "furiosa-npu-" + plugin.resource.replace("/", "_") + ".sock"
@@ -135,10 +137,11 @@ class Endpoint:
         self._conditions.waiting(self._plugin.resource, _UNREGISTERED)
         request = v1beta1.RegisterRequest(v1beta1.VERSION, self._name, self._plugin.resource, OPTIONS)
         try:
-            await register(self._kubelet_socket, request, REGISTER_TIMEOUT_SECONDS)
+            await self._register_with(self._kubelet_socket, request, REGISTER_TIMEOUT_SECONDS)
         except KubeletError as error:
+            # A new kubelet has nothing to do with what the last one refused: it may just not listen yet.
+            self._failures = self._failures + 1 if kubelet == self._failed_with else 1
             self._registered_with, self._failed_with = None, kubelet
-            self._failures += 1
             pause: float = min(FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 20), LAST_RETRY_SECONDS)
             self._retry_at = self._clock() + pause
             self._conditions.trouble(self._plugin.resource, str(error))

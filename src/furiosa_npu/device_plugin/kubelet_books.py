@@ -2,18 +2,23 @@
 
 import asyncio
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
 from furiosa_npu.device_plugin.conditions import Conditions
 from furiosa_npu.kubelet.checkpoint import FILE_NAME, CheckpointError, parse_checkpoint
 from furiosa_npu.kubelet.client import KubeletError, list_pod_resources
+from furiosa_npu.kubelet.podresources_v1 import ListPodResourcesResponse
 
 LIST_TIMEOUT_SECONDS = 2.0
 CHECKPOINT_WAIT_SECONDS = 1.0
 """How long the kubelet may take from a list that it was sent to its checkpoint on disk; milliseconds are usual."""
 CHECKPOINT_LOOK_SECONDS = 0.02
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 10.0
+"""The checkpoint is asked for ever more rarely while it shows what it showed: an init container's card is recorded
+there alone for as long as its pod lives, and each asking has the kubelet write a file."""
 _MAXIMUM_BYTES = 16 * 1024 * 1024
 
 
@@ -21,6 +26,7 @@ class PodRef(NamedTuple):
     """A container of a pod."""
 
     namespace: str
+    """empty where the checkpoint alone knows the container: then `pod` is `uid:` and the pod's UID"""
     pod: str
     container: str
 
@@ -35,16 +41,25 @@ class KubeletBooks:
         send_lists_again: Callable[[], bool],
         clock: Callable[[], float],
         conditions: Conditions,
+        list_pods: Callable[[str, float], Awaitable[ListPodResourcesResponse]] = list_pod_resources,
     ) -> None:
+        self._list_pods = list_pods
         self._socket = pod_resources_socket
         self._checkpoint = f"{device_plugins_dir}/{FILE_NAME}"
         self._send_lists_again = send_lists_again
         self._clock = clock
         self._conditions = conditions
+        self._pods: frozenset[tuple[str, str]] = frozenset()
+        self._confirmed: tuple[object, ...] = ()
+        """what was handed out and shown when the checkpoint last had all that pod-resources did not list"""
+        self._pause = 0.0
+        self._ask_again_at = 0.0
         self.answered = False
         """pod-resources has answered once"""
         self.containers: Mapping[Holding, tuple[PodRef, ...]] = {}
         """who held what at the last answer; init containers are not among them"""
+        self.recorded: Mapping[Holding, tuple[PodRef, ...]] = {}
+        """the same of the checkpoint, when it was last read, of what pod-resources did not list"""
 
     async def at_start(self) -> Observation:
         """All that the kubelet shows, before any list was sent: what is held, and perhaps what was."""
@@ -53,17 +68,34 @@ class KubeletBooks:
         return Observation(started_at, listed, self._recorded(), recorded_is_current=False)
 
     async def observe(self, ledger: Ledger) -> Observation:
-        """What the kubelet shows now. The checkpoint is asked only for what is handed out and not listed."""
+        """What the kubelet shows now.
+
+        The checkpoint is asked only for what is handed out and not listed; where it had all of that, again after a
+        pause, or at once when a pod, what it holds, or what was handed out is another than then.
+        """
         started_at = self._clock()
         listed = await self._list()
         if listed is None or not ledger.not_listed(listed):
             return Observation(started_at, listed, recorded=None, recorded_is_current=False)
+        asked_for = frozenset(
+            (holding, entry.allocated_at) for holding, entry in ledger.entries if holding not in listed
+        )
+        shown = (asked_for, listed, self._pods)
+        is_known = shown == self._confirmed
+        if is_known and started_at < self._ask_again_at:
+            return Observation(started_at, listed, recorded=None, recorded_is_current=False)
         current = await self._written_anew()
-        return Observation(started_at, listed, self._recorded() if current else None, current)
+        recorded = self._recorded() if current else None
+        if recorded is not None and recorded.issuperset(ledger.not_listed(listed)):
+            self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS) if is_known else FIRST_PAUSE_SECONDS
+            self._confirmed, self._ask_again_at = shown, started_at + self._pause
+        else:
+            self._confirmed = ()
+        return Observation(started_at, listed, recorded, current)
 
     async def _list(self) -> frozenset[Holding] | None:
         try:
-            response = await list_pod_resources(self._socket, LIST_TIMEOUT_SECONDS)
+            response = await self._list_pods(self._socket, LIST_TIMEOUT_SECONDS)
         except KubeletError as error:
             self._conditions.trouble("pod-resources", str(error))
             return None
@@ -78,7 +110,12 @@ class KubeletBooks:
                         found = PodRef(pod.namespace, pod.name, container.name)
                         containers[holding] = (*containers.get(holding, ()), found)
         self.containers = containers
+        self._pods = frozenset((pod.namespace, pod.name) for pod in response.pod_resources)
         return frozenset(containers)
+
+    def holders(self, holding: Holding) -> tuple[PodRef, ...]:
+        """The containers that hold it, as far as either has told."""
+        return self.containers.get(holding) or self.recorded.get(holding, ())
 
     async def _written_anew(self) -> bool:
         """The list was sent again and the kubelet has written its checkpoint since."""
@@ -102,7 +139,13 @@ class KubeletBooks:
             self._conditions.trouble("checkpoint", f"{self._checkpoint}: {error}")
             return None
         self._conditions.well("checkpoint")
-        return frozenset(Holding(entry.resource_name, unit) for entry in entries for unit in entry.device_ids)
+        recorded: dict[Holding, tuple[PodRef, ...]] = {}
+        for entry in entries:
+            for unit in entry.device_ids:
+                holding = Holding(entry.resource_name, unit)
+                recorded[holding] = (*recorded.get(holding, ()), PodRef("", f"uid:{entry.pod_uid}", entry.container))
+        self.recorded = {holding: found for holding, found in recorded.items() if holding not in self.containers}
+        return frozenset(recorded)
 
 
 def _identity(path: str) -> tuple[int, int] | None:

@@ -2,9 +2,10 @@
 
 import os
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from functools import partial
 
-from furiosa_npu.device_plugin.patient_reader import PatientReader
+from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
 from furiosa_npu.hardware.reader_threads import Job
@@ -14,36 +15,56 @@ LOOK_SECONDS = 10.0
 """Between two looks where nothing happens: reading the links of all processes takes milliseconds."""
 ALL_LOOKS = 6
 """So often processes are looked at, too, that had no file open before."""
-_PROC = "/proc"
 
 
 class OutsideUsers:
     """Who had which device open at the last look."""
 
-    def __init__(self, devfs: str, reader: PatientReader, clock: Callable[[], float]) -> None:
+    def __init__(self, devfs: str, reader: PatientReader, clock: Callable[[], float], proc: str = "/proc") -> None:
         self._devfs = devfs
         self._reader = reader
         self._clock = clock
+        self._proc = proc
         self._users: tuple[DeviceUser, ...] = ()
         self._looked_at: float | None = None
+        self._wanted_at = clock()
         self._looks = 0
         self._without_files: set[str] = set()
-        self.visible = sees_other_processes(_PROC, os.getpid())
+        self.visible = sees_other_processes(proc, os.getpid())
 
     async def look(self, *, anew: bool) -> None:
-        """Looks where it is time to, or `anew`. Where the host's processes cannot be seen, nobody is there."""
-        now = self._clock()
-        if not self.visible or (not anew and self._looked_at is not None and now - self._looked_at < LOOK_SECONDS):
+        """Looks where it is time to, and takes what has come; `anew`: waits for what there is to see from now on.
+
+        What is not there in time is taken at a later call. Where the host's processes cannot be seen, nobody is there.
+        """
+        if not self.visible:
             return
-        self._looked_at = now
+        if anew:
+            self._wanted_at = self._clock()
+            self._without_files = set()  # one of them may be who just opened a card
+            with suppress(NoAnswer):  # then it is due as soon as /proc answers
+                await self._reader.ask_one(self._job())
+        self._take()
+        if self._is_due():
+            await self._reader.ask([self._job()])
+            self._take()
+
+    def _is_due(self) -> bool:
+        looked_at = self._looked_at
+        return looked_at is None or looked_at < self._wanted_at or self._clock() - looked_at >= LOOK_SECONDS
+
+    def _job(self) -> Job:
         self._looks += 1
         if self._looks % ALL_LOOKS == 0:
             self._without_files = set()
         files = Files()
-        files.at = _PROC
-        work = partial(find_users, _PROC, self._devfs, os.getpid(), self._without_files)
-        answers = await self._reader.ask([Job(_PROC, files, work)])
-        self._users = answers.get(_PROC, self._users)
+        files.at = self._proc
+        return Job(self._proc, files, partial(find_users, self._proc, self._devfs, os.getpid(), self._without_files))
+
+    def _take(self) -> None:
+        answer = self._reader.last(self._proc)
+        if answer is not None:
+            self._users, self._looked_at = answer.result, answer.asked_at
 
     def of_cards(self, cards: Sequence[Reading]) -> dict[str, tuple[str, ...]]:
         """By the reading's `key`, those cards alone that somebody has open."""

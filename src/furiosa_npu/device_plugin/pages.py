@@ -48,7 +48,7 @@ def _in_order(pool: Pool) -> list[Unit]:
 def _row(unit: Unit, holders: Sequence[PodRef], started_seconds: float) -> tuple[str, ...]:
     verdict = unit.verdict
     reason = "; ".join(filter(None, (verdict.reason, *(warning.text for warning in verdict.warnings))))
-    pods = ",".join(f"{holder.namespace}/{holder.pod}" for holder in holders)
+    pods = ",".join("/".join(filter(None, (holder.namespace, holder.pod))) for holder in holders)
     containers = ",".join(holder.container for holder in holders)
     since = rfc3339(started_seconds + verdict.since)
     cells = (unit.card.name, unit.id, verdict.state, reason, since, pods, containers)

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from furiosa_npu.hardware.reader_threads import Answer, Batch, Job, ReaderThreads
+from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
 
 STUCK_SECONDS = 0.05
 """A job that takes so long does not keep what waits behind it: another thread goes on. A card is read in 0.2 ms."""
@@ -28,7 +28,6 @@ class PatientReader:
         self._waiting: set[asyncio.Future[bool]] = set()
         self._fresh: dict[str, Any] = {}
         self._answered: dict[str, Answer] = {}
-        self._failure: Exception | None = None
         self._threads = ReaderThreads(lambda: loop.call_soon_threadsafe(self._collect), clock)
 
     @property
@@ -40,45 +39,48 @@ class PatientReader:
         """What was answered, by key; also to an earlier job of the key that took its time.
 
         Returns once all have answered but those that are stuck. A key whose last job is stuck still is not asked again.
-        Raises what a job raised, whoever asked for it: nobody can go on without it unawares.
+        Raises what a job raised.
         """
-        batch = self._submit(jobs)
+        batch = self._threads.submit(jobs)
         while batch.unanswered:
             if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
                 break
-        return {job.key: self._fresh.pop(job.key) for job in jobs if job.key in self._fresh}
+        return {job.key: _told(self._fresh.pop(job.key)) for job in jobs if job.key in self._fresh}
 
     async def ask_one(self, job: Job) -> Any:
         """What the job tells, asked after the call.
 
-        Raises NoAnswer after the time of patience, at once where the key's driver is known to hang; else as `ask`.
+        Raises NoAnswer after the time of patience, at once where the key's driver is known to hang; and what the job
+        raised.
         """
         if (path := self.hanging(job.key)) is not None:
             raise NoAnswer(path)
         deadline = self._clock() + self._patience
-        batch = self._submit([job])
+        batch = self._threads.submit([job])
         while True:
             answer = self._answered.get(job.key)
             if answer is not None and answer.job is job:
-                return answer.result
+                return _told(answer.result)
             seconds = deadline - self._clock()
             if seconds <= 0:
                 waited = self._threads.waited_for(job.key, self._clock())
                 raise NoAnswer(job.files.at if waited is None else waited[1])
             if not batch.unanswered:
-                batch = self._submit([job])
+                batch = self._threads.submit([job])
             if not await self._news_within(min(seconds, STUCK_SECONDS)):
                 self._threads.reinforce(batch)
+
+    def last(self, key: str) -> Answer | None:
+        """The latest answer to a job of the key, however late it came. Raises what the job raised."""
+        answer = self._answered.get(key)
+        if answer is not None:
+            _told(answer.result)
+        return answer
 
     def hanging(self, key: str) -> str | None:
         """The path for whose answer a thread has waited for the time of patience."""
         waited = self._threads.waited_for(key, self._clock())
         return None if waited is None or waited[0] < self._patience else waited[1]
-
-    def _submit(self, jobs: Sequence[Job]) -> Batch:
-        if self._failure is not None:
-            raise self._failure
-        return self._threads.submit(jobs)
 
     async def _news_within(self, seconds: float) -> bool:
         news: asyncio.Future[bool] = self._loop.create_future()
@@ -91,22 +93,20 @@ class PatientReader:
             self._waiting.discard(news)
 
     def _collect(self) -> None:
-        """What came after the time of patience tells of an earlier time, and is not taken."""
+        """What came after the time of patience tells of an earlier time, and is not taken; an error is."""
         now = self._clock()
-        try:
-            answers = self._threads.collect()
-        except Exception as error:  # noqa: BLE001  # a callback of the loop has nobody to raise it to
-            self._failure = error
-            for news in self._waiting:
-                if not news.done():
-                    news.set_exception(error)
-            return
-        for answer in answers:
+        for answer in self._threads.collect():
             self._answered[answer.job.key] = answer
-            if now - answer.asked_at < self._patience:
+            if now - answer.asked_at < self._patience or isinstance(answer.result, Exception):
                 self._fresh[answer.job.key] = answer.result
         for news in self._waiting:
             _tell(news, True)
+
+
+def _told(result: Any) -> Any:
+    if isinstance(result, Exception):
+        raise result
+    return result
 
 
 def _tell(news: "asyncio.Future[bool]", came: bool) -> None:

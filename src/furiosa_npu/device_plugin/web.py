@@ -48,10 +48,13 @@ class Web:
         """path to status, content type and body"""
 
     def holders(self) -> dict[str, list[PodRef]]:
-        """The containers that hold each unit, as far as the kubelet has told."""
+        """The containers that hold each unit, as far as pod-resources has told of them by name."""
+        return self._by_unit(lambda holding: self._books.containers.get(holding, ()))
+
+    def _by_unit(self, holders: Callable[[Holding], Sequence[PodRef]]) -> dict[str, list[PodRef]]:
         held: dict[str, list[PodRef]] = {}
         for holding, _ in self._pool.ledger.entries:
-            held.setdefault(holding.unit, []).extend(self._books.containers.get(holding, ()))
+            held.setdefault(holding.unit, []).extend(holders(holding))
         return held
 
     def _live(self) -> tuple[int, str, str]:
@@ -64,12 +67,12 @@ class Web:
         return status, TEXT, body
 
     def _status(self) -> tuple[int, str, str]:
-        return 200, TEXT, pages.status(self._pool.pool, self.holders(), time.time() - self._clock())
+        return 200, TEXT, pages.status(self._pool.pool, self._by_unit(self._books.holders), time.time() - self._clock())
 
     def _metrics(self) -> tuple[int, str, str]:
         scanned_at = self._pool.scanned_at
         current: dict[Holding, Sequence[PodRef]] = {
-            holding: self._books.containers.get(holding, ()) for holding, _ in self._pool.ledger.entries
+            holding: self._books.holders(holding) for holding, _ in self._pool.ledger.entries
         }
         page = plugin_metrics.page(
             self._pool.pool,

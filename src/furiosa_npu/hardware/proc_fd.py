@@ -45,10 +45,10 @@ def _shows_its_files(folder: str) -> bool:
 def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> tuple[DeviceUser, ...]:
     """Every other process with something like an NPU's device file open, by PID.
 
-    Only what lies in some /dev, or below the devfs root, and has `npu` in its path, is looked at more closely. What
-    ends meanwhile has nothing open; what may not be looked at is left out. `without_files`: processes that had no file
-    open at the last look, half of all, since the kernel's own threads are among them; they are not looked at again
-    while they live, and noted here.
+    Only what has `npu` in its path is looked at more closely: devices wherever they lie, since a container has its own
+    names for them, and plain files below the devfs root. What ends meanwhile has nothing open; what may not be looked
+    at is left out. `without_files`: processes that had no file open at the last look, half of all, since the kernel's
+    own threads are among them; they are not looked at again while they live, and noted here.
     """
     users = []
     names = {name for name in os.listdir(proc) if name.isdecimal()}
@@ -82,24 +82,34 @@ def _is(user: DeviceUser, file: DeviceFile, devfs: str) -> bool:
 
 def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | None]] | None:
     """None: the process has no file open at all."""
-    found: list[tuple[str, tuple[int, int] | None]] = []
     try:
         descriptors = os.listdir(folder)
-        if not descriptors:
-            return None
-        for descriptor in descriptors:
-            link = f"{folder}/{descriptor}"
-            path = os.readlink(link)
-            if "npu" not in path or not path.startswith(("/dev/", f"{devfs}/")):
-                continue
-            status = os.stat(link)
-            if stat.S_ISCHR(status.st_mode):
-                found.append((path, (os.major(status.st_rdev), os.minor(status.st_rdev))))
-            elif stat.S_ISREG(status.st_mode):
-                found.append((path, None))
     except OSError:
-        return found  # the process, or the file of it, is gone, or not for us to see
+        return []  # the process is gone, or not for us to see
+    if not descriptors:
+        return None
+    found: list[tuple[str, tuple[int, int] | None]] = []
+    for descriptor in descriptors:
+        link = f"{folder}/{descriptor}"
+        try:
+            path = os.readlink(link)
+        except PermissionError:
+            return found  # the process is not for us to see, whichever of its files it is
+        except OSError:
+            continue  # closed meanwhile: the others are looked at all the same
+        if "npu" in path:
+            found += _device(link, path, devfs)
     return found
+
+
+def _device(link: str, path: str, devfs: str) -> list[tuple[str, tuple[int, int] | None]]:
+    try:
+        status = os.stat(link)
+    except OSError:
+        return []  # closed meanwhile, or on a file system that does not let us look
+    if stat.S_ISCHR(status.st_mode):
+        return [(path, (os.major(status.st_rdev), os.minor(status.st_rdev)))]
+    return [(path, None)] if stat.S_ISREG(status.st_mode) and path.startswith(f"{devfs}/") else []
 
 
 def _command(folder: str) -> str:

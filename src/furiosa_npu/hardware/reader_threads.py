@@ -23,7 +23,7 @@ class Job(NamedTuple):
     files: Files
     """whose `at` says where it is"""
     work: Callable[[], Any]
-    """what it raises is raised where the answer is collected"""
+    """what it raises is the answer's result"""
 
 
 class Batch:
@@ -39,6 +39,7 @@ class Batch:
 class Answer(NamedTuple):
     job: Job
     result: Any
+    """what the job told, or the Exception that it raised"""
     asked_at: float
     """seconds of the clock, when a thread took the job"""
     batch: Batch
@@ -49,7 +50,9 @@ class _Worker:
 
     def __init__(self) -> None:
         self.job: Job | None = None
+        """None between two jobs: it may take one more even when it is replaced"""
         self.since = 0.0
+        self.ended = False
 
 
 class ReaderThreads:
@@ -61,7 +64,7 @@ class ReaderThreads:
         self._batches: SimpleQueue[Batch] = SimpleQueue()
         self._answers: deque[Answer] = deque()
         self._in_flight: set[str] = set()
-        self._stuck: list[_Worker] = []
+        self._replaced: list[_Worker] = []
         self._current = self._start(Batch(()))
 
     def submit(self, jobs: Sequence[Job]) -> Batch:
@@ -74,20 +77,18 @@ class ReaderThreads:
         return batch
 
     def collect(self) -> list[Answer]:
-        """The answers that have come since the last call. Raises what a job raised."""
+        """The answers that have come since the last call."""
         answers = []
         while self._answers:
             answer = self._answers.popleft()
             self._in_flight.discard(answer.job.key)
             answer.batch.unanswered -= 1
-            if isinstance(answer.result, Exception):
-                raise answer.result
             answers.append(answer)
         return answers
 
     def waited_for(self, key: str, now: float) -> tuple[float, str] | None:
         """For how many seconds a thread has been waiting for the key's answer, and for which path."""
-        for worker in (*self._stuck, self._current):
+        for worker in (*self._replaced, self._current):
             job = worker.job
             if job is not None and job.key == key:
                 return now - worker.since, job.files.at
@@ -97,14 +98,14 @@ class ReaderThreads:
         """Starts another thread where jobs wait for one that does not come back. False: no job of the batch waits."""
         if not batch.waiting:
             return False
-        self._stuck = [worker for worker in (*self._stuck, self._current) if worker.job is not None]
+        self._replaced = [worker for worker in (*self._replaced, self._current) if not worker.ended]
         self._current = self._start(batch)
         return True
 
     @property
     def stuck(self) -> int:
         """How many threads wait for a driver besides the one that takes jobs."""
-        return sum(worker.job is not None for worker in self._stuck)
+        return sum(worker.job is not None for worker in self._replaced)
 
     def _start(self, batch: Batch) -> _Worker:
         worker = self._current = _Worker()
@@ -119,6 +120,7 @@ class ReaderThreads:
                 self._do(me, batch)
             self._wake()
             if me is not self._current:
+                me.ended = True
                 return
             batch = self._batches.get()
 
@@ -131,7 +133,7 @@ class ReaderThreads:
         me.job = job
         try:
             result = job.work()
-        except Exception as error:  # noqa: BLE001  # not lost: whoever collects it raises it
+        except Exception as error:  # noqa: BLE001  # not lost: it is what whoever asked gets
             result = error
         me.job = None
         self._answers.append(Answer(job, result, me.since, batch))
