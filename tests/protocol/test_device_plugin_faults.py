@@ -35,6 +35,7 @@ FATAL: dict[str, tuple[Family, str]] = {
     "malformed=atr_error": ("warboy", "is unreadable: "),
     "malformed=version": ("warboy", "is unreadable: "),
     "empty=alive": ("warboy", "is unreadable: "),
+    "empty=device_uuid": ("warboy", "is unreadable: the driver shows no UUID for npu1, expected "),
     "missing=device_state": ("renegade", "is unreadable: "),
     "missing=busname": ("renegade", "is unreadable: "),
 }

@@ -1,7 +1,7 @@
 """One pool under two names: lists, refusals, preferences, and the cards that come and go."""
 
 from furiosa_npu.allocation.census import Rules, Seen, census, look_again
-from furiosa_npu.allocation.ledger import Ledger, hand_out
+from furiosa_npu.allocation.ledger import Entry, Holding, Ledger, hand_out
 from furiosa_npu.allocation.pool import Offer, Pool, offers, preferred, refusal
 from furiosa_npu.hardware.reading import Problem, Reading
 from tests.unit.readings import renegade, warboy
@@ -141,3 +141,54 @@ def test_the_last_look_sees_that_another_card_came_into_the_place() -> None:
     unit = _pool(warboy(0))["WARBOY-0"]
     again = look_again(unit, other := warboy(0, uuid="NEW"), Seen((other,)), RULES, "warboy", 2.0)
     assert (again.verdict.state, again.verdict.reason) == ("gone", "another card (NEW) is in its place")
+
+
+def test_a_held_card_that_shows_no_uuid_any_more_keeps_its_id_and_is_not_handed_out_again() -> None:
+    """Under another id nobody would hold it."""
+    ledger = hand_out(EMPTY, A, ("WARBOY-0",), 0.0)
+    before = _pool(warboy(0), warboy(1), ledger=ledger)
+    after = _pool(warboy(0)._replace(uuid=None), warboy(1), ledger=ledger, before=before)
+    assert sorted(after) == ["WARBOY-0", "WARBOY-1"]
+    assert offers(after, ledger, A) == offers(before, ledger, A)
+    verdict = after["WARBOY-0"].verdict
+    assert (verdict.state, verdict.sign) == ("unreadable", "identity")
+    assert verdict.reason == "the driver shows no UUID for npu0, expected WARBOY-0, which it was before"
+    assert refusal(after, ledger, A, "WARBOY-0") is not None
+
+
+def test_the_last_look_refuses_a_card_that_shows_no_uuid_any_more() -> None:
+    """Its list went out when it still did."""
+    unit = _pool(warboy(0))["WARBOY-0"]
+    again = look_again(unit, nameless := warboy(0)._replace(uuid=None), Seen((nameless,)), RULES, "warboy", 2.0)
+    assert (again.verdict.state, again.verdict.sign) == ("unreadable", "identity")
+
+
+def test_after_a_restart_a_card_without_a_uuid_may_be_the_one_that_a_pod_holds() -> None:
+    """Nobody remembers which it was: it is kept back until the pod has let go."""
+    held = Ledger(((Holding(A, "WARBOY-0"), Entry(0.0, shown=True)),))
+    nameless = warboy(0)._replace(uuid=None)
+    verdict = _pool(nameless, warboy(1), ledger=held)[nameless.pci_bdf or ""].verdict
+    assert (verdict.state, verdict.sign) == ("unreadable", "identity")
+    assert verdict.reason.startswith("the driver shows no UUID for npu0: it may be WARBOY-0, which a pod holds")
+    assert _pool(nameless, warboy(1))[nameless.pci_bdf or ""].verdict.state == "idle"
+
+
+def test_after_a_restart_a_held_card_that_nobody_sees_is_listed_under_its_name() -> None:
+    """One healthy card less would take a good one from the next pod; under the other name it is not there."""
+    held = Ledger(((Holding(A, "WARBOY-0"), Entry(0.0, shown=True)),))
+    pool = _pool(warboy(1), ledger=held)
+    assert offers(pool, held, A) == (Offer("WARBOY-0", True, None), Offer("WARBOY-1", True, 0))
+    assert offers(pool, held, F) == (Offer("WARBOY-1", True, 0),)
+
+
+def test_a_card_that_shows_neither_uuid_nor_address_has_no_line_in_the_list() -> None:
+    """npu0 is a name for people: it moves from card to card."""
+    pool = _pool(warboy(0)._replace(uuid=None, pci_bdf=None, unanswered="/sys/x"), warboy(1))
+    assert [offer.id for offer in offers(pool, EMPTY, A)] == ["WARBOY-1"]
+
+
+def test_the_last_look_knows_what_the_last_probe_said() -> None:
+    """It opens no device file itself."""
+    unit = _pool(warboy(0)._replace(busy=True))["WARBOY-0"]
+    again = look_again(unit, reading := warboy(0), Seen((reading,)), RULES, "warboy", 2.0)
+    assert again.verdict.state == "occupied"

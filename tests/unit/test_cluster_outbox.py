@@ -282,6 +282,21 @@ def test_a_refused_condition_waits_a_second_at_least() -> None:
     assert desk.outbox.due_at() == 2.0
 
 
+def test_new_words_for_the_same_status_are_bounded_and_a_new_status_is_not() -> None:
+    """A card that flaps all day has another reason each second; that it is well at last is told at once."""
+    desk = Desk()
+    writes: list[float] = []
+    while desk.now < 600.0:
+        desk.hold(BAD if len(writes) % 2 else HOT)
+        desk.take_when_due()
+        desk.answered(OK)
+        writes.append(desk.now)
+    assert writes[:6] == [1.0, 2.0, 3.0, 4.0, 5.0, 6.0]
+    assert len(writes) <= 6 + 600 / 30
+    desk.hold(WELL)
+    assert desk.outbox.due_at() == desk.now + 1.0
+
+
 def test_a_condition_that_turned_back_after_a_lost_answer_is_written_again() -> None:
     """What the API server has is not known then; said before the loss is known, or after."""
     for early in (True, False):

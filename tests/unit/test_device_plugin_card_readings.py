@@ -84,7 +84,7 @@ def test_a_card_that_hangs_from_the_start_is_told_after_the_patience(host: Host)
     told = host.cycle(0.1)
     assert (keys(told), not host.readings.is_waited_for) == (list(NPU), True)
     silent = told[1]
-    expected = Reading("renegade", 1, True, told[1].device_files, unanswered=f"/sys/{NPU[1]}")
+    expected = Reading("renegade", 1, False, told[1].device_files, unanswered=f"/sys/{NPU[1]}")
     assert (silent, len(silent.compute_files)) == (expected, 14)
     host.desk.answer(NPU[1])
     assert host.cycle()[1].unanswered is None
@@ -282,3 +282,20 @@ def test_a_listing_that_hangs_is_said_and_keeps_no_card(host: Host) -> None:
     host.desk.answer(HOST)
     assert keys(host.cycle()) == list(NPU)
     assert (host.readings.host_hangs(), host.readings.is_waited_for) == (None, False)
+
+
+def test_a_driver_that_takes_longer_than_the_patience_each_time_is_never_believed(host: Host) -> None:
+    """What it says comes too late to be taken: between two questions, too, it has not answered."""
+    host.look(anew=True)
+    said = []
+    for _ in range(4):
+        host.desk.silent = {NPU[1]}
+        host.cycle(1.0)
+        said.append(host.cycle(PATIENCE)[1].unanswered)
+        host.desk.answer(NPU[1])
+        host.desk.silent = {NPU[1]}
+        said.append(host.cycle(0.5)[1].unanswered)
+        host.now += PATIENCE
+        host.desk.answer(NPU[1])
+    assert said == [f"/sys/{NPU[1]}"] * 8
+    assert host.cycle()[1].unanswered is None

@@ -22,6 +22,7 @@ class Stage:
         pool = SimpleNamespace(
             undecided=False,
             pool={},
+            verdicts={},
             ledger=Ledger(),
             rules=SimpleNamespace(disable=()),
             scan=self._scan,

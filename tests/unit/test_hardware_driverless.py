@@ -16,11 +16,11 @@ def found(card: Reading, *, managed: bool = True) -> Found:
 
 def on_the_bus(card: Reading) -> PciNpu:
     assert card.pci_bdf is not None
-    return PciNpu(card.pci_bdf, card.family, "0x0000" if card.family == "warboy" else "0x0001", None, ())
+    return PciNpu(card.pci_bdf, card.family, "0x0000" if card.family == "warboy" else "0x0001")
 
 
 def device(bdf: str, family: Family | None) -> PciNpu:
-    return PciNpu(bdf, family, "0x0007" if family is None else "0x0000", None, ())
+    return PciNpu(bdf, family, "0x0007" if family is None else "0x0000")
 
 
 CARDS = (warboy(0), warboy(1), renegade(0))

@@ -7,8 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furiosa_npu.health.history import NEW, Heartbeat, Standing
+from furiosa_npu.health.judge import Circumstances, Rules, judge
 from furiosa_npu.health.recall import RecallError, from_document, to_document
 from furiosa_npu.health.verdict import Verdict
+from tests.unit.readings import warboy
 
 MOVED = NEW._replace(heartbeat=Heartbeat(7, 3.0, moved=True))
 FAILED = Verdict("failed", "not-alive", "not alive", 5.0, (), NEW._replace(standing=Standing(True, 3, 9.0, None)))
@@ -22,6 +24,33 @@ def test_a_failed_card_is_remembered_with_its_reason_and_since_when() -> None:
     assert remembered == FAILED._replace(
         history=NEW._replace(heartbeat=Heartbeat(None, 5.0, moved=False), standing=Standing(True, 3, 5.0, None))
     )
+
+
+def test_a_card_whose_heartbeat_stands_still_has_failed_for_the_next_agent_too() -> None:
+    """At its first look, not half a minute later."""
+    stands = Heartbeat(7, 3.0, moved=True)
+    verdict = Verdict(
+        "failed", "heartbeat-stopped", "the heartbeat stands still at 7 for 30 s: the firmware hangs", 33.0
+    )
+    verdict = verdict._replace(history=NEW._replace(heartbeat=stands, standing=Standing(True, 1, 33.0, None)))
+    remembered = from_document(to_document("boot", {"a": verdict}), "boot")["a"]
+    assert remembered == verdict
+    again = judge(remembered, warboy()._replace(heartbeat_seconds=7), Circumstances(), Rules(), 40.0)
+    assert (again.state, again.sign, again.since) == ("failed", "heartbeat-stopped", 33.0)
+
+
+@pytest.mark.parametrize("hours", [0.5, 2.0])
+def test_a_fault_that_lasts_for_hours_ends_in_a_probation(hours: float) -> None:
+    """What is forgotten after a quiet hour has been quiet for it: with the agent restarted meanwhile, or not."""
+    bad, good, rules = warboy()._replace(alive=False), warboy(), Rules()
+    failed = judge(judge(None, good, Circumstances(), rules, 0.0), bad, Circumstances(), rules, 1.0)
+    for before in (failed, from_document(to_document("boot", {"a": failed}), "boot")["a"]):
+        end = 1.0 + hours * 3600
+        well = judge(before, good, Circumstances(), rules, end)
+        assert well.state == "probation"
+        well = judge(well, good, Circumstances(), rules, end + 1.0)
+        assert well.state == "idle"
+        assert judge(well, good, Circumstances(), rules, end + 3600.0).history.standing == Standing(good_before=True)
 
 
 def test_a_running_probation_goes_on_where_it_was() -> None:
@@ -60,7 +89,9 @@ def test_another_boot_begins_anew() -> None:
         lambda inner: (
             st.lists(inner, max_size=3)
             | st.dictionaries(
-                st.sampled_from(["flaps", "good_since", "bad_at", "since", "state", "heartbeat_moved"]),
+                st.sampled_from(
+                    ["flaps", "good_since", "bad_at", "since", "state", "heartbeat_moved", "heartbeat_since"]
+                ),
                 inner,
                 max_size=6,
             )

@@ -138,6 +138,24 @@ def test_a_reason_with_a_value_keeps_its_first_words() -> None:
     assert first.reason == "sensor PEAK is at 101 °C, over the bound of 100 °C"
 
 
+def test_a_file_whose_rubbish_changes_keeps_its_first_words() -> None:
+    """The same file is no news each second; another one is."""
+
+    def bad(file: str, found: str) -> Reading:
+        return warboy()._replace(problems=(Problem(f"/sys/x/{file}", found, "0 or 1"),))
+
+    first, second, third = history((0.0, bad("alive", "'a'")), (1.0, bad("alive", "'b'")), (2.0, bad("version", "'b'")))
+    assert (second.reason, second.since) == (first.reason, 0.0)
+    assert (third.reason, third.since) == ("/sys/x/version: found 'b', expected 0 or 1", 2.0)
+
+
+def test_a_card_that_was_never_read_is_not_idle_whatever_is_turned_off() -> None:
+    """Nobody knows what it is."""
+    unread = Reading("warboy", 0, management=False, device_files=warboy().device_files, unanswered="/sys/x/alive")
+    off = RULES._replace(bounds=signs.bounds(("no-answer=off", "missing=off")))
+    assert said((0.0, unread), rules=off) == [("starting", "missing")]
+
+
 WARNINGS: dict[str, tuple[Reading, tuple[WarningSign, ...]]] = {
     "narrow": (
         warboy()._replace(pci_link=PciLink(4, 8, 16.0, 16.0)),
@@ -177,6 +195,13 @@ def test_a_warning_keeps_no_card_back(case: str) -> None:
 def test_a_setting_moves_a_bound(text: str, name: str, bound: float) -> None:
     """Decimal, or hexadecimal for a mask; the others stay."""
     assert signs.bounds((text,)) == {**signs.DEFAULT_BOUNDS, name: bound}
+
+
+def test_a_heartbeat_has_to_stand_still_for_longer_than_it_is_told() -> None:
+    """A card in peace is told every five seconds."""
+    with pytest.raises(ValueError, match=r"heartbeat-stopped=BOUND with a bound from 10 on, in seconds"):
+        signs.bounds(("heartbeat-stopped=9",))
+    assert signs.bounds(("heartbeat-stopped=10",))["heartbeat-stopped"] == 10.0
 
 
 def test_the_last_word_on_a_sign_counts() -> None:

@@ -91,7 +91,9 @@ READS: dict[str, Expect] = {
     "device-file-missing=npu0pe1": _without("npu0pe1"),
     "malformed": _problem("heartbeat", RUBBISH, SECONDS, heartbeat_seconds=None),
     "malformed=device_uuid": _problem("device_uuid", RUBBISH, "one line of printable text", uuid=None),
-    "malformed=atr_error": _problem("atr_error", RUBBISH, "lines `name: number`", error_counters=()),
+    "malformed=atr_error": _problem(
+        "atr_error", RUBBISH, "printable text, its lines ended by line feeds", error_counters=()
+    ),
     "empty": _problem("heartbeat", "''", SECONDS, heartbeat_seconds=None),
     "empty=device_uuid": lambda before, _: before._replace(uuid=None),
     "missing": _problem("heartbeat", "no such file", "a file that every driver has", heartbeat_seconds=None),

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from furiosa_npu.allocation.identity import identify
+from furiosa_npu.allocation.identity import doubt, identify
 from furiosa_npu.allocation.ledger import Ledger
 from furiosa_npu.allocation.pe_form import PeForm, required_files
 from furiosa_npu.allocation.pool import Pool, Unit
@@ -43,10 +43,11 @@ def census(
     """
     present = identify(seen.readings, {unit_id: unit.card for unit_id, unit in pool.items()})
     family = rules.family or primary_family(tuple({reading.family for reading in present.values()}))
+    lost = tuple(unit_id for unit_id in ledger.units if unit_id not in present)
     counted = {}
     for unit_id, reading in present.items():
         before = pool[unit_id].verdict if unit_id in pool else (remembered or {}).get(unit_id)
-        circumstances = _circumstances(unit_id, reading, ledger, rules, family, seen.users)
+        circumstances = _circumstances(unit_id, reading, ledger, rules, family, seen.users, lost)
         counted[unit_id] = Unit(unit_id, reading, judge(before, reading, circumstances, rules.health, now))
     for unit_id, unit in pool.items():
         if unit_id not in present and (ledger.holders(unit_id) or not _superseded(unit, present)):
@@ -69,7 +70,12 @@ def judge_anew(pool: Pool, unit_ids: Sequence[str], seen: Seen, ledger: Ledger, 
 
 
 def look_again(unit: Unit, reading: Reading, seen: Seen, rules: Rules, family: Family | None, now: float) -> Unit:
-    """The unit as a reading made for it alone shows it, judged as if no pod held it: the last look before hand-over."""
+    """The unit as a reading made for it alone shows it, judged as if no pod held it: the last look before hand-over.
+
+    Whether its device files are busy is not probed for it, and stays as it was at the last probe.
+    """
+    if reading.busy is None:
+        reading = reading._replace(busy=unit.card.busy)
     found = identify((reading,), {unit.id: unit.card})
     if unit.id not in found:
         reason = f"another card ({', '.join(found)}) is in its place"
@@ -91,12 +97,15 @@ def _circumstances(
     rules: Rules,
     family: Family | None,
     users: Mapping[str, tuple[str, ...]],
+    lost: tuple[str, ...] = (),
 ) -> Circumstances:
+    """`lost`: units that pods hold and that no reading shows."""
     return Circumstances(
         held=bool(ledger.holders(unit_id)),
         disabled=_disabled(unit_id, card, rules, family),
         required_files=() if card.index is None else required_files(card.family, card.index, rules.pe_form),
         users=users.get(card.key, ()),
+        doubt=doubt(unit_id, card, lost),
     )
 
 

@@ -8,8 +8,9 @@ from furiosa_npu.hardware.reading import Reading
 def identify(readings: Sequence[Reading], known: Mapping[str, Reading]) -> dict[str, Reading]:
     """Readings by unit id: the UUID, else the PCI address.
 
-    A card whose UUID cannot be read now keeps the id under which it is `known` (ids to last readings), by its PCI
-    address or, where that cannot be read either, by family and number; else a held card would vanish from its pod.
+    A card that shows no UUID now keeps the id under which it is `known` (ids to last readings), by its PCI address or,
+    where that cannot be read either, by family and number; else a held card would vanish from its pod, and come back as
+    another one that nobody holds. What `doubt` says of it then keeps it from being handed out.
     Two cards that claim one id are kept apart: the later one goes by its address, its name, its place.
     """
     units: dict[str, Reading] = {}
@@ -24,9 +25,26 @@ def identify(readings: Sequence[Reading], known: Mapping[str, Reading]) -> dict[
     return units
 
 
+def doubt(unit_id: str, reading: Reading, lost: Sequence[str]) -> str | None:
+    """Why a card that shows no UUID may be another one than `unit_id`, or None.
+
+    `lost`: units that pods hold and that no reading shows; of those with a UUID it may be any.
+    """
+    if reading.uuid is not None or reading.index is None:
+        return None
+    if unit_id not in _own_ids(reading):
+        return f"the driver shows no UUID for {reading.name}, expected {unit_id}, which it was before"
+    missed = ", ".join(unit for unit in lost if not _is_pci_address(unit))
+    if missed:
+        return (
+            f"the driver shows no UUID for {reading.name}: it may be {missed}, which a pod holds and which is not seen"
+        )
+    return None
+
+
 def _id_without_uuid(reading: Reading, taken: Mapping[str, Reading], known: Mapping[str, Reading]) -> str:
-    candidates = [reading.pci_bdf or reading.name, f"{reading.family}-{reading.name}"]
-    if reading.uuid is None and _uuid_is_unknown(reading):
+    candidates = _own_ids(reading)
+    if reading.uuid is None:
         candidates = [unit for unit, last in known.items() if _same_card(last, reading)] + candidates
     for candidate in candidates:
         if candidate not in taken:
@@ -34,13 +52,13 @@ def _id_without_uuid(reading: Reading, taken: Mapping[str, Reading], known: Mapp
     return f"{reading.family}-{reading.name}-{len(taken)}"
 
 
-def _uuid_is_unknown(reading: Reading) -> bool:
-    """The UUID could not be read, as against a card that has none."""
-    return (
-        not reading.management
-        or reading.unanswered is not None
-        or any(problem.path.endswith("/device_uuid") for problem in reading.problems)
-    )
+def _own_ids(reading: Reading) -> list[str]:
+    """What it goes by for itself."""
+    return [reading.pci_bdf or reading.name, f"{reading.family}-{reading.name}"]
+
+
+def _is_pci_address(unit_id: str) -> bool:
+    return ":" in unit_id
 
 
 def _same_card(last: Reading, reading: Reading) -> bool:

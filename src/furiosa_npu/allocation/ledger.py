@@ -46,6 +46,15 @@ class Ledger(NamedTuple):
         """The resource names under which `unit` is in use."""
         return tuple(holding.resource for holding, _ in self.entries if holding.unit == unit)
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """All units in use."""
+        return tuple(dict.fromkeys(holding.unit for holding, _ in self.entries))
+
+    def held_under(self, resource: str) -> tuple[str, ...]:
+        """The units in use under the name."""
+        return tuple(holding.unit for holding, _ in self.entries if holding.resource == resource)
+
     def not_listed(self, listed: frozenset[Holding]) -> tuple[Holding, ...]:
         """Entries that pod-resources does not show: only the checkpoint can tell of these."""
         return tuple(holding for holding, _ in self.entries if holding not in listed)

@@ -32,21 +32,24 @@ Pool = Mapping[str, Unit]
 def offers(pool: Pool, ledger: Ledger, resource: str, *, held_bad_is_unhealthy: bool = False) -> tuple[Offer, ...]:
     """The list under `resource`, by id.
 
+    A unit whose pod holds it under this name is listed though nothing of it is seen: after a restart of the agent, too.
+    One that shows neither UUID nor PCI address has no id to be listed by.
+
     A unit held under this name stays healthy until its pod lets go, whatever becomes of it: allocatable is the number
     of healthy ones, and one less would take a good card from the next pod. Held under another name, it is unhealthy
     here. A unit that is gone and held by nobody is left out. `held_bad_is_unhealthy`: one that is held and no longer
     good is unhealthy at once, for those who read `allocatedResourcesStatus` in the pod and bear that price.
     """
-    listed = []
-    for unit in sorted(pool.values()):
+    listed = [Offer(unit_id, True, None) for unit_id in ledger.held_under(resource) if unit_id not in pool]
+    for unit in pool.values():
         holders = ledger.holders(unit.id)
-        if unit.verdict.state == "gone" and not holders:
+        if not holders and (unit.verdict.state == "gone" or unit.id == unit.card.name):
             continue
         healthy = resource in holders if holders else unit.verdict.state == "idle"
         if holders and held_bad_is_unhealthy and unit.verdict.state not in ("allocated", "idle"):
             healthy = False
         listed.append(Offer(unit.id, healthy, unit.card.numa_node))
-    return tuple(listed)
+    return tuple(sorted(listed))
 
 
 def refusal(pool: Pool, ledger: Ledger, resource: str, unit_id: str) -> str | None:

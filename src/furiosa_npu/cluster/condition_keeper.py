@@ -1,12 +1,16 @@
 """Keeps one condition of the node as wanted: when to write it, and what the answers mean. No I/O in here.
 
 The newest wins: what was superseded before it was written is never written, and what turned back in time is no write
-at all.
+at all. New words for the same status are written five at once and then one in thirty seconds: a card that flaps all day
+has another reason each time.
 """
 
 from furiosa_npu.cluster.api import Answer, ApiRequest, fate
+from furiosa_npu.cluster.bucket import Bucket
 from furiosa_npu.cluster.condition import Condition, patch_node_condition
 from furiosa_npu.cluster.retry import delay_seconds
+
+BURST, REFILL_SECONDS = 5, 30.0
 
 
 class ConditionKeeper:
@@ -22,6 +26,7 @@ class ConditionKeeper:
         self._asked: Condition | None = None
         self._failures = 0
         self._due_at: float | None = None
+        self._words = Bucket(BURST, REFILL_SECONDS)
 
     def hold(self, condition: Condition, now: float, wall: float) -> None:
         """This is how it is now."""
@@ -35,21 +40,30 @@ class ConditionKeeper:
 
     def hurry(self, now: float) -> None:
         """There is no later: whatever is to be written is due."""
+        self._words = Bucket(BURST, REFILL_SECONDS)
         if self._due_at is not None:
             self._due_at = now
 
     def due_at(self) -> float | None:
         """When there is something to write; None: nothing."""
-        return self._due_at if self._asked is None else None
+        if self._asked is not None or self._due_at is None:
+            return None
+        return max(self._due_at, self._words.free_at()) if self._is_same_status() else self._due_at
 
     def take(self, now: float, wall: float) -> ApiRequest | None:
         """What to ask now, if anything; its answer goes to `answered`."""
-        if self._wanted is None or self._asked is not None or self._due_at is None or now < self._due_at:
+        due_at = self.due_at()
+        if self._wanted is None or due_at is None or now < due_at:
             return None
-        same = self._written is not None and self._written.status == self._wanted.status
+        same = self._is_same_status()
+        if same:
+            self._words = self._words.take(now)
         request = patch_node_condition(self._node, self._wanted, wall, None if same else self._wanted_since)
         self._asked, self._due_at = self._wanted, None
         return request
+
+    def _is_same_status(self) -> bool:
+        return self._written is not None and self._wanted is not None and self._written.status == self._wanted.status
 
     def answered(self, answer: Answer, now: float, random: float, *, reached: bool) -> None:
         """`reached`: the API server took or refused something just now, so a trouble is this condition's own."""

@@ -61,6 +61,8 @@ class CardReadings:
         self._inventory = Inventory((), (), ())
         self._readers: dict[str, CardReader] = {}
         self._last: dict[str, Reading] = {}
+        self._silent: dict[str, str] = {}
+        """cards whose drivers did not answer in time, and have not since: where they were asked"""
         self._fresh = _Every(FRESH_SECONDS)
         self._whole = _Every(WHOLE_SECONDS)
         self._list = _Every(LIST_SECONDS)
@@ -159,6 +161,7 @@ class CardReadings:
         for key, answer in answers.items():
             if isinstance(answer, Reading):
                 self._last[key] = answer
+                self._silent.pop(key, None)
             else:
                 self._list.done(answer.asked_at)
                 self._inventory = answer.inventory
@@ -168,10 +171,13 @@ class CardReadings:
     def _told(self) -> Iterator[Reading]:
         for found in self._inventory.cards:
             key = _key(found)
-            path = self._reader.hanging(key)
+            hanging = self._reader.hanging(key)
+            if hanging is not None:
+                self._silent[key] = hanging
+            path = self._silent.get(key)
             last = self._last.get(key)
             if path is not None:
-                last = last or Reading(found.family, found.index, found.managed, found.device_files)
+                last = last or Reading(found.family, found.index, management=False, device_files=found.device_files)
                 yield last._replace(unanswered=path)
             elif last is not None:
                 yield last

@@ -177,7 +177,7 @@ class Cycle:
         now = self._clock()
         if self._changed or self._remembered_at is None or now - self._remembered_at >= MEMORY_SECONDS:
             self._changed, self._remembered_at = False, now
-            await self._memory.keep({unit.id: unit.verdict for unit in self._pool.pool.values()})
+            await self._memory.keep(self._pool.verdicts)
 
     def _device_paths(self) -> Iterator[str]:
         """Of the device files that compute."""

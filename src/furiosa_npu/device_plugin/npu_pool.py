@@ -22,6 +22,10 @@ ONE_INSTANT_SECONDS = 0.5
 under another name is then refused by us, with the reason; the kubelet alone would say `Available: 0`."""
 
 
+JUDGED_SECONDS = 5.0
+"""Every card is judged anew so often though nothing moved: that a heartbeat stands still is told by time alone."""
+
+
 class Refused(Exception):
     """A hand-over that is refused; the message is the reason for the person who reads the pod's events."""
 
@@ -58,6 +62,7 @@ class NpuPool:
         self._shown: list[tuple[object, ...]] = []
         self._settled = False
         self._judged_by: tuple[object, ...] = ()
+        self._judged_at = 0.0
         self._handing_over: list[str] = []
         self._handed_over_at: dict[str, float] = {}
 
@@ -65,11 +70,12 @@ class NpuPool:
         """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too."""
         await self._users.look(anew=users_anew)
         readings = await self._readings.all(anew=anew, probe=self._to_probe())
-        self.scanned_at = self._clock()
+        self.scanned_at = now = self._clock()
         users = self._users.of_cards(readings)
         known = (readings, self.ledger, self.rules)
-        if self._settled and users == self._seen.users and all(map(is_, known, self._judged_by)):
-            return  # nothing is another than before, and no verdict is one that time changes
+        same = users == self._seen.users and all(map(is_, known, self._judged_by))
+        if same and self._settled and now - self._judged_at < JUDGED_SECONDS:
+            return
         self._seen = Seen(readings, users)
         self.judge()
 
@@ -80,12 +86,18 @@ class NpuPool:
         self._remembered = {
             unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
         }
+        self._judged_at = self._clock()
         self._judged_by = (self._seen.readings, self.ledger, self.rules)
         self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
         shown = _shown(self.pool)
         if shown != self._shown:
             self._shown = shown
             self._on_change()
+
+    @property
+    def verdicts(self) -> dict[str, Verdict]:
+        """Of every card, and what is remembered of those that were not seen yet, by unit id."""
+        return {**self._remembered, **{unit.id: unit.verdict for unit in self.pool.values()}}
 
     @property
     def undecided(self) -> bool:

@@ -1,4 +1,4 @@
-"""`/sys/bus/pci/devices/<bdf>/`: which NPUs the bus has, their NUMA node and link (Documentation/ABI sysfs-bus-pci)."""
+"""`/sys/bus/pci/devices/<bdf>/`: the NPUs on the bus; NUMA node and link of one (Documentation/ABI sysfs-bus-pci)."""
 
 from typing import NamedTuple
 
@@ -21,9 +21,6 @@ class PciNpu(NamedTuple):
     family: Family | None
     """None: a device id that is neither family's"""
     device_id: str
-    numa_node: int | None
-    problems: tuple[Problem, ...]
-    """of reading its NUMA node"""
 
 
 def list_npus(files: Files, sysfs: str, problems: list[Problem]) -> tuple[PciNpu, ...]:
@@ -40,9 +37,7 @@ def list_npus(files: Files, sysfs: str, problems: list[Problem]) -> tuple[PciNpu
             continue
         if _id(files, f"{folder}/class", problems).startswith(CLASS_PREFIX):
             device = _id(files, f"{folder}/device", problems)
-            own: list[Problem] = []
-            node = read_numa_node(files, sysfs, name, own)
-            found.append(PciNpu(name, _FAMILY_BY_DEVICE.get(device), device, node, tuple(own)))
+            found.append(PciNpu(name, _FAMILY_BY_DEVICE.get(device), device))
     return tuple(found)
 
 

@@ -51,8 +51,7 @@ def _driverless(sysfs: str, npu: PciNpu, readings: Sequence[Reading]) -> Reading
         problems.append(Problem(f"{folder}/device", found, "0x0000 (Warboy) or 0x0001 (Renegade)"))
         # A card of an unknown family has to stand somewhere; with its problem it is never handed out.
         family = readings[0].family if readings else "warboy"
-    problems += npu.problems
-    return Reading(family, None, management=False, pci_bdf=npu.bdf, numa_node=npu.numa_node, problems=tuple(problems))
+    return Reading(family, None, management=False, pci_bdf=npu.bdf, problems=tuple(problems))
 
 
 def without_doubles(readings: Sequence[Reading]) -> tuple[Reading, ...]:

@@ -28,6 +28,8 @@ class Finding(NamedTuple):
     state: State
     sign: str
     reason: str
+    where: str | None = None
+    """how a reason begins that says the same, whatever value it ends in; None: the reason as a whole"""
 
 
 def faults(
@@ -44,8 +46,10 @@ def faults(
     """
     if "no-answer" in bounds and reading.unanswered is not None:
         reason = f"no answer from {reading.unanswered} in {bounds['no-answer']:g} s: the driver hangs"
-        yield Finding("unreadable", "no-answer", reason)
-    if reading.index is None or (("missing" in bounds) and not (reading.management and reading.device_files)):
+        yield Finding("unreadable", "no-answer", reason, "no answer from ")
+    # What was never read, or has no device file, is not handed out whatever is turned off.
+    half = not reading.management and ("missing" in bounds or reading.unanswered is not None)
+    if reading.index is None or not reading.device_files or half:
         yield Finding("starting", "missing", _half_there(reading))
     if "not-alive" in bounds and reading.alive is False:
         file = "alive" if reading.family == "warboy" else "device_state"
@@ -58,15 +62,16 @@ def faults(
         patience = bounds["heartbeat-stopped"]
         if now - heartbeat.since >= patience:
             reason = f"the heartbeat stands still at {heartbeat.seconds} for {patience:g} s: the firmware hangs"
-            yield Finding("failed", "heartbeat-stopped", reason)
+            yield Finding("failed", "heartbeat-stopped", reason, "the heartbeat stands still at ")
     names = growing(history.errors, now) if "atr-error" in bounds else ()
     if names:
-        yield Finding("failed", "atr-error", f"errors are counted: {', '.join(names)} (atr_error)")
+        yield Finding("failed", "atr-error", f"errors are counted: {', '.join(names)} (atr_error)", "errors are ")
     if "temperature" in bounds:
         yield from _too_hot(reading, bounds["temperature"])
     if "malformed" in bounds and reading.problems:
         more = f" (and {len(reading.problems) - 1} more)" if len(reading.problems) > 1 else ""
-        yield Finding("unreadable", "malformed", f"{reading.problems[0]}{more}")
+        problem = reading.problems[0]
+        yield Finding("unreadable", "malformed", f"{problem}{more}", f"{problem.path}: ")
     there = {file.name for file in reading.device_files}
     missing = [name for name in required_files if name not in there]
     if "missing" in bounds and missing:
@@ -118,4 +123,4 @@ def _too_hot(reading: Reading, bound_celsius: float) -> Iterator[Finding]:
         if sensor.value / 1000 > limit:
             whose = "its critical value" if critical is not None else "the bound"
             reason = f"sensor {sensor.label} is at {sensor.value / 1000:g} °C, over {whose} of {limit:g} °C"
-            yield Finding("failed", "temperature", reason)
+            yield Finding("failed", "temperature", reason, "sensor ")

@@ -47,7 +47,7 @@ class Standing(NamedTuple):
     flaps: int = 0
     """how often it went bad, without a quiet hour between; 0: nothing to prove"""
     bad_at: float | None = None
-    """when it was last bad"""
+    """when it was last bad; while it is, when it went bad"""
     good_since: float | None = None
     """since when it is good again without a break; None: it is bad now, or was never bad"""
 

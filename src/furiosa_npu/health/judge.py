@@ -32,6 +32,8 @@ class Circumstances(NamedTuple):
     """names of the device files without which it cannot be handed out, e.g. npu0pe0-1"""
     users: tuple[str, ...] = ()
     """processes that have it open, as people are told of them: `process 4711 (python3)`"""
+    doubt: str | None = None
+    """why it may be another card than the one that it goes for, or None"""
 
 
 def judge(
@@ -45,6 +47,8 @@ def judge(
         errors=next_errors(before.errors, reading, rules.bounds.get("atr-error", 1.0), now),
     )
     found = _fault(before, history, reading, circumstances, rules, now)
+    if found is None and reading is not None and circumstances.doubt is not None:
+        found = Finding("unreadable", "identity", circumstances.doubt)
     if found is None and reading is not None:
         standing = after_good(before.standing, rules.trust, now)
         finding = _good(reading, circumstances, history, standing, rules, now)
@@ -69,7 +73,7 @@ def _says_the_same(previous: Verdict, finding: Finding) -> bool:
     """A reason that tells a value keeps the first: it would be news each second."""
     if (previous.state, previous.sign) != (finding.state, finding.sign):
         return False
-    return previous.reason == finding.reason or finding.sign in ("atr-error", "temperature", "heartbeat-stopped")
+    return previous.reason.startswith(finding.where) if finding.where else previous.reason == finding.reason
 
 
 def _fault(

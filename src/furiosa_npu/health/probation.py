@@ -22,16 +22,16 @@ def after_fault(before: Standing, trust: Trust, now: float, *, at_first_sight: b
     if not before.good_before and before.bad_at is None and at_first_sight:
         return before
     if before.bad_at is not None and before.good_since is None:
-        return before._replace(bad_at=now)  # it was bad a moment ago
+        return before  # it was bad all the time
     flaps = 0 if _is_forgotten(before, trust, now) else before.flaps
     return Standing(before.good_before, flaps + 1, bad_at=now, good_since=None)
 
 
 def after_good(before: Standing, trust: Trust, now: float) -> Standing:
     """The card is good now, in use or not."""
-    if before.bad_at is None or _is_forgotten(before, trust, now):
-        return Standing(good_before=True)
-    return before._replace(good_before=True, good_since=now if before.good_since is None else before.good_since)
+    if before.bad_at is not None and before.good_since is None:
+        return before._replace(good_before=True, bad_at=now, good_since=now)
+    return Standing(good_before=True) if before.bad_at is None or _is_forgotten(before, trust, now) else before
 
 
 def proving(standing: Standing, trust: Trust, now: float) -> float | None:

@@ -46,12 +46,15 @@ def _entry(verdict: Verdict) -> Entry:
         return entry
     entry["flaps"] = standing.flaps
     if standing.good_since is None:
-        return entry | {
+        entry |= {
             "state": verdict.state,
             "sign": verdict.sign,
             "reason": verdict.reason,
             "since": verdict.since,
         }
+        if verdict.sign == "heartbeat-stopped":  # the value does not change as long as that lasts
+            entry |= {"heartbeat_seconds": history.heartbeat.seconds, "heartbeat_since": history.heartbeat.since}
+        return entry
     return entry | {"bad_at": standing.bad_at, "good_since": standing.good_since}
 
 
@@ -73,6 +76,9 @@ def _verdict(unit_id: str, entry: object) -> Verdict:
         standing = Standing(True, flaps, since, None)
         state, sign, reason = _state(unit_id, entry), str(entry.get("sign", "")), str(entry.get("reason", ""))
     heartbeat = Heartbeat(None, since, entry.get("heartbeat_moved") is True)
+    if "heartbeat_since" in entry:
+        stands_at = int(_number(unit_id, entry, "heartbeat_seconds"))
+        heartbeat = heartbeat._replace(seconds=stands_at, since=_number(unit_id, entry, "heartbeat_since"))
     return Verdict(state, sign, reason, since, (), NEW._replace(heartbeat=heartbeat, standing=standing))
 
 

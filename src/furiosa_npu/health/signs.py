@@ -20,6 +20,8 @@ class Sign(NamedTuple):
     unit: str
     """of the bound, for people; empty where there is none"""
     meaning: str
+    least: float = 0.0
+    """no bound below this"""
 
 
 SIGNS = (
@@ -37,7 +39,8 @@ SIGNS = (
         "fatal",
         30,
         "seconds",
-        "a `heartbeat` that was seen to move stands still for so long: the firmware hangs",
+        "a `heartbeat` that was seen to move stands still for so long (10 at least): the firmware hangs",
+        10,
     ),
     Sign("heartbeat-reset", "fatal", None, "", "the `heartbeat` went back: the card was reset"),
     Sign(
@@ -107,6 +110,7 @@ def _parsed(text: str) -> tuple[Sign, float | None]:
         value = float(int(word, 16)) if word.startswith("0x") else float(word)
     except ValueError:
         raise ValueError(EXPECTED) from None
-    if not 0 < value < 1e9:
-        raise ValueError(f"{name}=BOUND with a bound over 0, in {sign.unit}")
+    if not 0 < value < 1e9 or value < sign.least:
+        least = f"from {sign.least:g} on" if sign.least else "over 0"
+        raise ValueError(f"{name}=BOUND with a bound {least}, in {sign.unit}")
     return sign, value

@@ -1,0 +1,66 @@
+"""The pool over time: what is judged when, on a clock in the tests' hands."""
+
+import asyncio
+from typing import Any, cast
+
+from furiosa_npu.allocation.census import Rules
+from furiosa_npu.device_plugin.npu_pool import JUDGED_SECONDS, NpuPool
+from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.health.verdict import Verdict
+from tests.unit.readings import warboy
+
+
+class Host:
+    """Cards that are told as `CardReadings` tells them: the same object where nothing changed."""
+
+    def __init__(self, *cards: Reading, remembered: dict[str, Verdict] | None = None) -> None:
+        self.cards = cards
+        self.now = 100.0
+        self.pool = NpuPool(
+            cast(Any, self),
+            cast(Any, self),
+            Rules(family=None, disable=(), pe_form="fused"),
+            remembered or {},
+            ("furiosa.ai/npu",),
+            lambda: self.now,
+            lambda: None,
+            probe=False,
+            held_bad_is_unhealthy=False,
+        )
+
+    async def all(self, **_: object) -> tuple[Reading, ...]:
+        return self.cards
+
+    async def look(self, **_: object) -> None:
+        """Nobody has a card open."""
+
+    def of_cards(self, _: object) -> dict[str, tuple[str, ...]]:
+        return {}
+
+    def states(self, *times: float) -> list[str]:
+        """Of the first card, after looks at these times."""
+        told: list[str] = []
+        for self.now in times:
+            asyncio.run(self.pool.scan(anew=False, users_anew=False))
+            told.append(next(iter(self.pool.pool.values())).verdict.state)
+        return told
+
+
+def test_a_firmware_that_hangs_is_found_out_though_nothing_else_changes() -> None:
+    """Time alone tells that a heartbeat stands still: on a node of one card no reading is another than the last."""
+    host = Host(warboy()._replace(heartbeat_seconds=5))
+    host.states(100.0)
+    host.cards = (warboy()._replace(heartbeat_seconds=6),)
+    times = [101.0 + second for second in range(40)]
+    found = dict(zip(times, host.states(*times), strict=True))
+    assert [found[time] for time in (101.0, 130.0)] == ["idle", "idle"]
+    assert {found[time] for time in times if time >= 131.0 + JUDGED_SECONDS} == {"failed"}
+
+
+def test_what_is_remembered_of_a_card_that_was_not_seen_yet_is_kept() -> None:
+    """It may be the driver's next word: until then the file says of it what it said."""
+    away = Verdict("failed", "not-alive", "not alive", 5.0)
+    host = Host(warboy(), remembered={"AWAY": away, "WARBOY-0": away})
+    host.states(100.0)
+    assert host.pool.verdicts["AWAY"] == away
+    assert host.pool.verdicts["WARBOY-0"] == host.pool.pool["WARBOY-0"].verdict
