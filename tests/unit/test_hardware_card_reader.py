@@ -73,6 +73,20 @@ def test_a_card_in_peace_is_told_by_the_same_reading(simulation: Simulation) -> 
     assert reader.reader.signs(reader.found, fresh=True).heartbeat_seconds == 2
 
 
+def test_a_heartbeat_that_goes_on_again_is_told_at_once(simulation: Simulation) -> None:
+    """Else a card whose firmware hung and is well would wait for the next fresh reading."""
+    reader = Reader(simulation.roots)
+    reader.reader.whole(reader.found)
+    simulation.advance(1)
+    reader.reader.signs(reader.found, fresh=False)
+    assert reader.reader.signs(reader.found, fresh=False).heartbeat_seconds == 1
+    simulation.advance(1)
+    goes_on = reader.reader.signs(reader.found, fresh=False)
+    assert goes_on.heartbeat_seconds == 2
+    simulation.advance(1)
+    assert reader.reader.signs(reader.found, fresh=False) is goes_on
+
+
 @pytest.mark.parametrize("file", ["heartbeat", "atr_error"])
 def test_a_file_that_goes_bad_is_a_problem_as_long_as_it_is(simulation: Simulation, file: str) -> None:
     """Named by its path; gone when the file is well again."""

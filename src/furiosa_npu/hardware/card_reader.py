@@ -44,6 +44,7 @@ class CardReader:
         self._hwmon = hwmon.NONE
         self._told = self._lasting
         self._heartbeat: int | None = None
+        self._stood_still = False
 
     def whole(self, found: Found, *, fresh: bool = True) -> Reading:
         """Every fact of the card anew. `found`: what the folders' names told of it."""
@@ -81,7 +82,7 @@ class CardReader:
     def _moved(self, problems: list[Problem], sensors: tuple[Sensor, ...], *, fresh: bool) -> Reading:
         lasting = self._lasting
         if not lasting.management:
-            self._told, self._heartbeat = lasting, None
+            self._told, self._heartbeat, self._stood_still = lasting, None, False
             return lasting
         moving = self._management.moving(Facts(self.files, self._folder, problems), self._roots.sysfs, lasting)
         reading = lasting._replace(
@@ -96,6 +97,8 @@ class CardReader:
         )
         before, self._heartbeat = self._heartbeat, moving.heartbeat_seconds
         goes_on = before is not None and self._heartbeat is not None and self._heartbeat > before
-        if fresh or not goes_on or reading != self._told:
+        again = goes_on and self._stood_still
+        self._stood_still = before is not None and not goes_on
+        if fresh or again or not goes_on or reading != self._told:
             self._told = reading._replace(heartbeat_seconds=moving.heartbeat_seconds)
         return self._told
