@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 from furiosa_npu.kubelet import podresources_v1 as podresources
-from furiosa_npu.kubelet.client import LIMITS, KubeletError, list_pod_resources
+from furiosa_npu.kubelet.client import LIMITS, BoundedChannel, KubeletError, list_pod_resources
+from furiosa_npu.kubelet.codec import WireCodec
 from furiosa_npu.kubelet.wire import encode
 from tests.protocol.http2_peer import (
     CONTINUATION,
@@ -51,6 +52,25 @@ async def test_a_lost_connection_is_an_error_and_leaves_the_caller_as_it_was(tmp
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.01):
                 await asyncio.Event().wait()
+
+
+async def test_a_connection_that_is_lost_before_the_call_is_an_error(tmp_path: Path) -> None:
+    """A kubelet that dies between its accept and our request: an OSError, as if it had died a moment later."""
+    path = str(tmp_path / "kubelet.sock")
+
+    async def hang_up(_: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.transport.abort()
+
+    channel = BoundedChannel(path=path, codec=WireCodec(podresources.SCHEMA))
+    async with await asyncio.start_unix_server(hang_up, path):
+        protocol = await channel.__connect__()
+        lost, told = protocol.connection_lost, asyncio.Event()
+        protocol.connection_lost = lambda error: (lost(error), told.set())  # type: ignore[method-assign,assignment,func-returns-value]
+        async with asyncio.timeout(5):
+            await told.wait()
+        with pytest.raises(ConnectionResetError, match="connection lost"):
+            protocol.processor.connection.create_stream()
+    channel.close()
 
 
 class _Kubelet:

@@ -186,6 +186,8 @@ class _Processor(EventsProcessor):
 
 
 class _Connection(Connection):
+    """Of which grpclib forgets the transport when it is closed: there may be none when a call is made, or it ends."""
+
     def __init__(self, h2: H2Connection, transport: Transport, limits: Limits, config: Any) -> None:
         super().__init__(h2, transport, config=config)
         self._limits = limits
@@ -197,10 +199,13 @@ class _Connection(Connection):
         return events
 
     def create_stream(self, *, stream_id: int | None = None, wrapper: Any = None) -> "_Stream":
-        return _Stream(self, self._connection, self._transport, self._limits, stream_id, wrapper)
+        transport = getattr(self, "_transport", None)
+        if transport is None:
+            raise ConnectionResetError("connection lost")
+        return _Stream(self, self._connection, transport, self._limits, stream_id, wrapper)
 
     def close(self) -> None:
-        transport = getattr(self, "_transport", None)  # grpclib forgets it at the first close
+        transport = getattr(self, "_transport", None)
         super().close()
         if transport is not None:
             transport.abort()  # a peer that does not read would hold the connection until it does

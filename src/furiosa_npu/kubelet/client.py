@@ -52,7 +52,7 @@ async def list_pod_resources(socket_path: str, timeout_seconds: float) -> podres
 async def _call(
     socket_path: str, method: str, request: Any, response_type: type[Any], schema: Schema, timeout_seconds: float
 ) -> Any:
-    channel = _Channel(path=socket_path, codec=WireCodec(schema))
+    channel = BoundedChannel(path=socket_path, codec=WireCodec(schema))
     try:
         async with asyncio.timeout(timeout_seconds):
             # A task of its own: where the connection is lost grpclib cancels the task that waits, and never takes it
@@ -81,7 +81,7 @@ async def _exchange(method: UnaryUnaryMethod[Any, Any], request: Any) -> Any:
         return await stream.recv_message()
 
 
-class _Channel(Channel):
+class BoundedChannel(Channel):
     """grpclib's, with a bounded connection."""
 
     def _protocol_factory(self) -> H2Protocol:
