@@ -11,6 +11,10 @@ import pytest
 
 from furiosa_npu.hardware.reading import Roots
 from furiosa_npu.simulator import Simulation, parse_scenario
+from tests.protocol.conftest import pytest_pyfunc_call
+
+__all__ = ["pytest_pyfunc_call"]
+"""`async def` tests run here, too."""
 
 COMMAND = [sys.executable, "-m", "furiosa_npu.simulator"]
 MIXED = "cards: [{family: warboy}, {family: renegade}]"
