@@ -9,11 +9,11 @@ from typing import Any
 import pytest
 
 from furiosa_npu.agent.log import Log
-from furiosa_npu.device_plugin.conditions import Conditions
 from furiosa_npu.device_plugin.endpoint import CALL_BACK_SECONDS, FOLDER_SECONDS, LAST_RETRY_SECONDS, Endpoint
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.kubelet.client import KubeletError
+from furiosa_npu.watch.conditions import Conditions
 from tests.jumping_loop import run
 
 RESOURCE = "furiosa.ai/npu"

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 from typing import Any, cast
 
-from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.reader_threads import Job
+from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 
 class Desk:

@@ -14,24 +14,24 @@ from furiosa_npu.cluster.events import Source
 from furiosa_npu.cluster.node import EXPECTED_NODE_NAME, is_node_name
 from furiosa_npu.cluster.outbox import Outbox
 from furiosa_npu.cluster.writer import Writer
-from furiosa_npu.device_plugin.announcements import Announcements
-from furiosa_npu.device_plugin.card_readings import CardReadings
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.cycle import Cycle
-from furiosa_npu.device_plugin.disable_list import DisableList
 from furiosa_npu.device_plugin.endpoint import Endpoint
-from furiosa_npu.device_plugin.events import Events
-from furiosa_npu.device_plugin.host_tools import HostTools
-from furiosa_npu.device_plugin.kubelet_books import KubeletBooks
-from furiosa_npu.device_plugin.memory_file import MemoryFile
-from furiosa_npu.device_plugin.npu_pool import NpuPool
-from furiosa_npu.device_plugin.outside_users import OutsideUsers
-from furiosa_npu.device_plugin.patient_reader import PatientReader
 from furiosa_npu.device_plugin.plugin_metrics import Counts
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
 from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings, rules
 from furiosa_npu.device_plugin.web import Web
 from furiosa_npu.hardware.reading import Reading, Roots
+from furiosa_npu.watch.announcements import Announcements
+from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.cycle import Cycle
+from furiosa_npu.watch.disable_list import DisableList
+from furiosa_npu.watch.events import Events
+from furiosa_npu.watch.host_tools import HostTools
+from furiosa_npu.watch.kubelet_books import KubeletBooks
+from furiosa_npu.watch.memory_file import MemoryFile
+from furiosa_npu.watch.npu_pool import NpuPool
+from furiosa_npu.watch.outside_users import OutsideUsers
+from furiosa_npu.watch.patient_reader import PatientReader
 
 PATIENCE_SECONDS = 2.0
 """With a driver that does not answer, where the sign that says so is turned off."""
@@ -73,7 +73,12 @@ class App:
             self._pool,
             books,
             memory,
-            DisableList(invocation, self._conditions),
+            DisableList(
+                None if invocation.origins["disable"] == "command line" else invocation.config,
+                PROGRAM.options,
+                settings.disable,
+                self._conditions,
+            ),
             self._conditions,
             clock,
             self._folder_changed,
@@ -106,7 +111,7 @@ class App:
             self._conditions,
             clock,
         )
-        self._announcements = Announcements(log, self._counts, self._writer(), settings.node_name or "")
+        self._announcements = Announcements(log, self._counts.transition, self._writer(), settings.node_name or "")
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()

@@ -4,12 +4,12 @@ import asyncio
 from collections.abc import Awaitable, Callable
 
 from furiosa_npu.agent.log import Log
-from furiosa_npu.device_plugin.conditions import Conditions
 from furiosa_npu.device_plugin.resource_plugin import OPTIONS, ResourcePlugin
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.kubelet.client import KubeletError, register
 from furiosa_npu.kubelet.plugin_service import PluginService
 from furiosa_npu.kubelet.unix_server import UnixServer, identity
+from furiosa_npu.watch.conditions import Conditions
 
 REGISTER_TIMEOUT_SECONDS = 5.0
 FIRST_RETRY_SECONDS = 0.1

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from furiosa_npu.agent.log import rfc3339
 from furiosa_npu.allocation.pool import Pool, Unit
-from furiosa_npu.device_plugin.kubelet_books import PodRef
+from furiosa_npu.watch.kubelet_books import PodRef
 
 STALE_CYCLES = 10
 """A scan that is older than so many cycles: the loop turns, but nothing is read any more."""

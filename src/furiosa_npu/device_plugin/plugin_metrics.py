@@ -5,8 +5,8 @@ from collections.abc import Mapping, Sequence
 from furiosa_npu.agent.metrics import Histogram, Metric, Page, empty_distribution
 from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.allocation.pool import Pool
-from furiosa_npu.device_plugin.kubelet_books import PodRef
 from furiosa_npu.health.verdict import State
+from furiosa_npu.watch.kubelet_books import PodRef
 
 ALLOCATE_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 

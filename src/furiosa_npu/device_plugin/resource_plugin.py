@@ -5,10 +5,10 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 
 from furiosa_npu.allocation.container_edits import ContainerEdits
 from furiosa_npu.allocation.pool import Offer
-from furiosa_npu.device_plugin.npu_pool import NpuPool, Refused
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.kubelet.plugin_service import Refusal
+from furiosa_npu.watch.npu_pool import NpuPool, Refused
 
 OPTIONS = v1beta1.DevicePluginOptions(pre_start_required=True, get_preferred_allocation_available=True)
 

@@ -7,12 +7,12 @@ from furiosa_npu.agent.http import METRICS, TEXT
 from furiosa_npu.agent.metrics import render_metrics
 from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.device_plugin import pages, plugin_metrics
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.cycle import Cycle
 from furiosa_npu.device_plugin.endpoint import Endpoint
-from furiosa_npu.device_plugin.kubelet_books import KubeletBooks, PodRef
-from furiosa_npu.device_plugin.npu_pool import NpuPool
-from furiosa_npu.device_plugin.patient_reader import PatientReader
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.cycle import Cycle
+from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
+from furiosa_npu.watch.npu_pool import NpuPool
+from furiosa_npu.watch.patient_reader import PatientReader
 
 
 class Web:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.outside_users import LOOK_SECONDS
 from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.open_watch import OpenWatch
 from furiosa_npu.hardware.reading import Roots
@@ -17,6 +15,8 @@ from furiosa_npu.linux.inotify import (
     IN_MOVED_TO,
     Inotify,
 )
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.outside_users import LOOK_SECONDS
 
 _FOLDER_MASK = IN_CREATE | IN_DELETE | IN_MOVED_TO | IN_ATTRIB | IN_DELETE_SELF | IN_MOVE_SELF
 _NO_WATCH = (

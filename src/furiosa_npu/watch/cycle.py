@@ -3,13 +3,13 @@
 import asyncio
 from collections.abc import Callable, Iterator
 
-from furiosa_npu.device_plugin.card_readings import CardReadings
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.disable_list import DisableList
-from furiosa_npu.device_plugin.events import Events
-from furiosa_npu.device_plugin.kubelet_books import KubeletBooks
-from furiosa_npu.device_plugin.memory_file import MemoryFile
-from furiosa_npu.device_plugin.npu_pool import NpuPool
+from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.disable_list import DisableList
+from furiosa_npu.watch.events import Events
+from furiosa_npu.watch.kubelet_books import KubeletBooks
+from furiosa_npu.watch.memory_file import MemoryFile
+from furiosa_npu.watch.npu_pool import NpuPool
 
 SOON_SECONDS = 0.2
 """Before the next look while a card waits for a reading to decide."""

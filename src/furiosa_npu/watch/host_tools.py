@@ -2,7 +2,7 @@
 
 import os
 
-from furiosa_npu.device_plugin.conditions import Conditions
+from furiosa_npu.watch.conditions import Conditions
 
 _CHUNK_BYTES = 65536
 """The file has 9 MB; read whole, malloc would keep them."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from furiosa_npu.device_plugin.outside_users import LOOK_SECONDS, OutsideUsers
-from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.reader_threads import Answer, Batch, Job
+from furiosa_npu.watch.outside_users import LOOK_SECONDS, OutsideUsers
+from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 from tests.unit.readings import renegade
 
 CARD = renegade(0)

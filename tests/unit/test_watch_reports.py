@@ -9,9 +9,9 @@ from hypothesis import strategies as st
 from furiosa_npu.cluster.condition import Condition
 from furiosa_npu.cluster.events import Event
 from furiosa_npu.cluster.objects import the_node, the_pod
-from furiosa_npu.device_plugin.kubelet_books import PodRef
-from furiosa_npu.device_plugin.reports import CardReport, Told, condition, final_condition, news
 from furiosa_npu.health.signs import NAMES
+from furiosa_npu.watch.kubelet_books import PodRef
+from furiosa_npu.watch.reports import CardReport, Told, condition, final_condition, news
 
 NODE = the_node("n1")
 IDLE = CardReport("U0", "npu0", "warboy", "idle", "", "", (), ())

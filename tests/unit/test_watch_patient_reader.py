@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.reader_threads import Job
+from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 PATIENCE = 2.0
 LONG = 30.0

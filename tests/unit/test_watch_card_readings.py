@@ -9,9 +9,9 @@ import pytest
 from furiosa_npu.allocation.census import Rules, Seen, census
 from furiosa_npu.allocation.ledger import Ledger
 from furiosa_npu.allocation.pool import Pool
-from furiosa_npu.device_plugin.card_readings import FRESH_SECONDS, LIST_SECONDS, WHOLE_SECONDS, CardReadings
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.simulator import Simulation, parse_scenario
+from furiosa_npu.watch.card_readings import FRESH_SECONDS, LIST_SECONDS, WHOLE_SECONDS, CardReadings
 from tests.unit.desk import Desk
 
 PATIENCE = 2.0

@@ -7,8 +7,6 @@ import pytest
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation, hand_out, settle
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.kubelet_books import LONGEST_PAUSE_SECONDS, KubeletBooks, PodRef
 from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from furiosa_npu.kubelet.client import KubeletError
 from furiosa_npu.kubelet.podresources_v1 import (
@@ -17,6 +15,8 @@ from furiosa_npu.kubelet.podresources_v1 import (
     ListPodResourcesResponse,
     PodResources,
 )
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.kubelet_books import LONGEST_PAUSE_SECONDS, KubeletBooks, PodRef
 from tests.jumping_loop import run
 
 RESOURCE = "furiosa.ai/npu"

@@ -5,11 +5,11 @@ from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
 
-from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 LOOK_SECONDS = 10.0
 """Between two looks where nothing happens: reading the links of all processes takes milliseconds."""

@@ -6,7 +6,7 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from furiosa_npu.allocation.ledger import Ledger
-from furiosa_npu.device_plugin.cycle import BURST_SECONDS, OPENED_SECONDS, Cycle
+from furiosa_npu.watch.cycle import BURST_SECONDS, OPENED_SECONDS, Cycle
 from tests.jumping_loop import run
 
 

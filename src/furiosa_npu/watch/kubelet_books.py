@@ -6,10 +6,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
-from furiosa_npu.device_plugin.conditions import Conditions
 from furiosa_npu.kubelet.checkpoint import FILE_NAME, CheckpointError, parse_checkpoint
 from furiosa_npu.kubelet.client import KubeletError, list_pod_resources
 from furiosa_npu.kubelet.podresources_v1 import ListPodResourcesResponse
+from furiosa_npu.watch.conditions import Conditions
 
 LIST_TIMEOUT_SECONDS = 2.0
 CHECKPOINT_WAIT_SECONDS = 1.0

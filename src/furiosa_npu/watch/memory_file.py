@@ -5,12 +5,12 @@ import os
 from collections.abc import Mapping
 from typing import Any
 
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.patient_reader import PatientReader
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.health.recall import RecallError, from_document, to_document
 from furiosa_npu.health.verdict import Verdict
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.patient_reader import PatientReader
 
 FILE_NAME = "health.json"
 _MAXIMUM_BYTES = 1 << 20

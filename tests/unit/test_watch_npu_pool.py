@@ -4,9 +4,9 @@ import asyncio
 from typing import Any, cast
 
 from furiosa_npu.allocation.census import Rules
-from furiosa_npu.device_plugin.npu_pool import JUDGED_SECONDS, NpuPool
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.verdict import Verdict
+from furiosa_npu.watch.npu_pool import JUDGED_SECONDS, NpuPool
 from tests.unit.readings import warboy
 
 

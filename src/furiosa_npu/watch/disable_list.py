@@ -3,18 +3,22 @@
 import os
 from typing import cast
 
-from furiosa_npu.agent.settings import Invocation, SettingsError, read_config
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.settings import PROGRAM, Settings
+from furiosa_npu.agent.options import Option
+from furiosa_npu.agent.settings import SettingsError, read_config
+from furiosa_npu.watch.conditions import Conditions
 
 
 class DisableList:
     """The cards to leave out, by UUID, PCI address or name. A command line that names some has the last word."""
 
-    def __init__(self, invocation: Invocation[Settings], conditions: Conditions) -> None:
-        self._path = None if invocation.origins["disable"] == "command line" else invocation.config
+    def __init__(
+        self, path: str | None, options: tuple[Option, ...], names: tuple[str, ...], conditions: Conditions
+    ) -> None:
+        """`path` of the file, of an agent with these `options`; None: `names` stays the list."""
+        self._path = path
+        self._options = options
+        self._names = names
         self._conditions = conditions
-        self._names = invocation.settings.disable
         self._seen: tuple[int, int] | None = None
 
     def now(self) -> tuple[str, ...]:
@@ -26,7 +30,7 @@ class DisableList:
             seen = (status.st_ino, status.st_mtime_ns)
             if seen != self._seen:
                 with open(self._path, encoding="utf-8") as file:
-                    values = read_config(file.read(), PROGRAM.options, self._path)
+                    values = read_config(file.read(), self._options, self._path)
                 self._names = cast(tuple[str, ...], values.get("disable", ()))
                 self._seen = seen
         except (OSError, UnicodeDecodeError, SettingsError) as error:

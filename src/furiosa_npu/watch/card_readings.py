@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
-from furiosa_npu.device_plugin.patient_reader import NoAnswer, PatientReader
 from furiosa_npu.hardware.card_reader import CardReader
 from furiosa_npu.hardware.cards import with_driverless
 from furiosa_npu.hardware.inventory import Found, Inventory, Lister
 from furiosa_npu.hardware.open_probe import is_busy
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.hardware.reading import Reading, Roots
+from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 _HOST = "host"
 FRESH_SECONDS = 5.0

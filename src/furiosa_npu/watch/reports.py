@@ -14,10 +14,10 @@ from furiosa_npu.allocation.pool import Unit
 from furiosa_npu.cluster.condition import Condition
 from furiosa_npu.cluster.events import Event
 from furiosa_npu.cluster.objects import Subject, the_node, the_pod
-from furiosa_npu.device_plugin.kubelet_books import PodRef
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.health.signs import NAMES
 from furiosa_npu.health.verdict import State, in_words
+from furiosa_npu.watch.kubelet_books import PodRef
 
 CONDITION = "FuriosaNPUHealthy"
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from furiosa_npu.agent.log import Log
-from furiosa_npu.device_plugin.conditions import Conditions
-from furiosa_npu.device_plugin.host_tools import HostTools, HostToolsError, install
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.host_tools import HostTools, HostToolsError, install
 
 CONTENT = bytes(range(256)) * 1000
 
@@ -80,7 +80,7 @@ def test_a_folder_mounted_noexec_is_an_error_that_names_it(source: Path, tmp_pat
     folder.mkdir()
     program = (
         "import sys\n"
-        "from furiosa_npu.device_plugin.host_tools import HostToolsError, install\n"
+        "from furiosa_npu.watch.host_tools import HostToolsError, install\n"
         "try: install(sys.argv[1], sys.argv[2])\n"
         "except HostToolsError as error: print(error)\n"
     )
@@ -96,7 +96,7 @@ def test_putting_it_there_keeps_no_memory(tmp_path: Path) -> None:
     """Twenty times a file of 9 MB: the process's peak grows by less than one of them."""
     program = (
         "import resource, sys\n"
-        "from furiosa_npu.device_plugin.host_tools import install\n"
+        "from furiosa_npu.watch.host_tools import install\n"
         "def peak(): return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss\n"
         "before = peak()\n"
         "for _ in range(20): install(sys.argv[1], sys.argv[2])\n"

@@ -7,11 +7,11 @@ from operator import is_
 from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew, look_again, offered_family
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, renew, settle
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
-from furiosa_npu.device_plugin.card_readings import CardReadings
-from furiosa_npu.device_plugin.outside_users import OutsideUsers
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.cycle_counters import STILL_SECONDS_WHERE_CLOSED
 from furiosa_npu.health.verdict import Verdict
+from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.outside_users import OutsideUsers
 
 SECOND_READING_SECONDS = STILL_SECONDS_WHERE_CLOSED
 """Between two readings of a Warboy's `perf_regs` at the last look, where the first does not decide. What is still

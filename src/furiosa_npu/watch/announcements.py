@@ -1,13 +1,13 @@
 """Says what became of the cards: a line in the log, a count, events and the node's condition at the API server."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.cluster.writer import Writer
-from furiosa_npu.device_plugin.kubelet_books import PodRef
-from furiosa_npu.device_plugin.plugin_metrics import Counts
-from furiosa_npu.device_plugin.reports import CardReport, Told, condition, final_condition, news, report
+from furiosa_npu.health.verdict import State
+from furiosa_npu.watch.kubelet_books import PodRef
+from furiosa_npu.watch.reports import CardReport, Told, condition, final_condition, news, report
 
 _QUIET = ("idle", "allocated", "disabled", "starting")
 
@@ -15,10 +15,11 @@ _QUIET = ("idle", "allocated", "disabled", "starting")
 class Announcements:
     """What was said once of a card is not said again while it lasts."""
 
-    def __init__(self, log: Log, counts: Counts, writer: Writer | None, node: str) -> None:
-        """`writer`: None where there is no API server to tell, or no name of the node to tell it of."""
+    def __init__(self, log: Log, on_transition: Callable[[str, State], None], writer: Writer | None, node: str) -> None:
+        """`on_transition` is told the unit's id and the state that it came to; `writer`: None where there is no API
+        server to tell, or no name of the node to tell it of."""
         self._log = log
-        self._counts = counts
+        self._on_transition = on_transition
         self._writer = writer
         self._node = node
         self._told: dict[str, Told] | None = None
@@ -51,7 +52,7 @@ class Announcements:
             return
         self._said[card.uuid] = now
         if before is None or before[0] != card.state:
-            self._counts.transition(card.uuid, card.state)
+            self._on_transition(card.uuid, card.state)
         say = self._log.info if card.state in _QUIET and not card.warnings else self._log.warning
         reason = "; ".join(filter(None, now[1:])) or None
         say("card", npu=card.name, uuid=card.uuid, state=card.state, reason=reason)
