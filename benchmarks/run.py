@@ -89,6 +89,8 @@ async def _measured(
         allocations = await measurements.allocations(seats, ALLOCATIONS)
         for process in processes[1:]:
             process.kill()
+        # What was just handed out under one name is kept from the other until the kubelet has not shown it for a while.
+        await plugins.until_allocatable(seats[0].kubelet, seats[0].program, DEVICES)
         say(f"{RETURNS} times a kubelet that comes back, then a fault of each card")
         returns = await measurements.returns(seats[0], DEVICES, RETURNS)
         failures = await measurements.failures(seats[0], simulation, DEVICES)
