@@ -52,6 +52,17 @@ def test_jobs_are_answered_in_their_order() -> None:
     assert batch.unanswered == 0
 
 
+def test_an_urgent_job_is_answered_before_those_that_wait() -> None:
+    """Whoever asks for a card now does not wait for a look at all of them."""
+    machine = Machine()
+    driver = Driver()
+    machine.threads.submit([machine.job("npu0", driver.read), machine.job("npu1"), machine.job("npu2")])
+    assert driver.asked.wait(PATIENCE)
+    machine.threads.submit([machine.job("npu3")], urgent=True)
+    driver.answer()
+    assert machine.results(4) == [("npu0", "late"), ("npu3", "text"), ("npu1", "text"), ("npu2", "text")]
+
+
 def test_a_driver_that_hangs_keeps_nobody_waiting() -> None:
     """Another thread takes what waits; the stuck one is counted, named by key and path, and ends when it is let go."""
     machine = Machine()

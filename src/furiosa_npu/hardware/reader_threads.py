@@ -1,13 +1,14 @@
 """Reads in threads: a driver that does not answer holds the thread that asked it, and nobody else.
 
-One thread at a time takes jobs. Where it does not come back, another one goes on with what waits; the stuck one ends
-when the driver lets it go. A key is asked once at a time, so there are never more threads than keys, and one.
+One thread at a time takes jobs, urgent ones first. Where it does not come back, another one goes on with what waits;
+the stuck one ends when the driver lets it go. A key is asked once at a time, so there are never more threads than keys,
+and one.
 """
 
 import threading
 from collections import deque
 from collections.abc import Callable, Sequence
-from queue import SimpleQueue
+from contextlib import suppress
 from typing import Any, NamedTuple
 
 from furiosa_npu.hardware.driver_file import Files
@@ -61,19 +62,27 @@ class ReaderThreads:
     def __init__(self, wake: Callable[[], object], clock: Callable[[], float]) -> None:
         self._wake = wake
         self._clock = clock
-        self._batches: SimpleQueue[Batch] = SimpleQueue()
+        self._batches: deque[Batch] = deque()
+        """those with jobs that no thread has taken yet"""
+        self._news = threading.Lock()
+        """held while there is nothing new for the thread that takes jobs"""
+        self._news.acquire()
         self._answers: deque[Answer] = deque()
         self._in_flight: set[str] = set()
         self._replaced: list[_Worker] = []
-        self._current = self._start(Batch(()))
+        self._current = self._start()
 
-    def submit(self, jobs: Sequence[Job]) -> Batch:
-        """A key whose last job has not been collected yet is left out."""
+    def submit(self, jobs: Sequence[Job], *, urgent: bool = False) -> Batch:
+        """A key whose last job has not been collected yet is left out. `urgent`: before all that waits."""
         in_flight = self._in_flight
         batch = Batch([job for job in jobs if job.key not in in_flight])
         if batch.waiting:
             in_flight.update(job.key for job in batch.waiting)
-            self._batches.put(batch)
+            if urgent:
+                self._batches.appendleft(batch)
+            else:
+                self._batches.append(batch)
+            self._tell()
         return batch
 
     def collect(self) -> list[Answer]:
@@ -99,7 +108,7 @@ class ReaderThreads:
         if not batch.waiting:
             return False
         self._replaced = [worker for worker in (*self._replaced, self._current) if not worker.ended]
-        self._current = self._start(batch)
+        self._current = self._start()
         return True
 
     @property
@@ -107,28 +116,41 @@ class ReaderThreads:
         """How many threads wait for a driver besides the one that takes jobs."""
         return sum(worker.job is not None for worker in self._replaced)
 
-    def _start(self, batch: Batch) -> _Worker:
+    def _start(self) -> _Worker:
         worker = self._current = _Worker()
         before = threading.stack_size(_STACK_BYTES)
-        threading.Thread(target=self._serve, args=(worker, batch), name="reader", daemon=True).start()
+        threading.Thread(target=self._serve, args=(worker,), name="reader", daemon=True).start()
         threading.stack_size(before)
         return worker
 
-    def _serve(self, me: _Worker, batch: Batch) -> None:
-        while True:
-            while batch.waiting and me is self._current:
-                self._do(me, batch)
-            self._wake()
-            if me is not self._current:
-                me.ended = True
-                return
-            batch = self._batches.get()
+    def _serve(self, me: _Worker) -> None:
+        while me is self._current:
+            taken = self._take()
+            if taken is None:
+                self._news.acquire()
+            else:
+                self._do(me, *taken)
+        me.ended = True
+        self._tell()  # what this one was told while it was replaced is for its successor
 
-    def _do(self, me: _Worker, batch: Batch) -> None:
-        try:
-            job = batch.waiting.popleft()
-        except IndexError:
-            return  # another thread was faster
+    def _tell(self) -> None:
+        with suppress(RuntimeError):  # told already
+            self._news.release()
+
+    def _take(self) -> tuple[Job, Batch] | None:
+        """The first job that waits; None: there is none."""
+        while self._batches:
+            try:
+                batch = self._batches[0]
+                job = batch.waiting.popleft()
+            except IndexError:
+                continue  # another thread took the last of it, and takes the batch away in a moment
+            if not batch.waiting:
+                self._batches.remove(batch)
+            return job, batch
+        return None
+
+    def _do(self, me: _Worker, job: Job, batch: Batch) -> None:
         me.since = self._clock()
         me.job = job
         try:
@@ -137,3 +159,5 @@ class ReaderThreads:
             result = error
         me.job = None
         self._answers.append(Answer(job, result, me.since, batch))
+        if not batch.waiting:
+            self._wake()

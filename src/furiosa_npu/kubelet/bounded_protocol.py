@@ -11,7 +11,7 @@ Written against grpclib 0.4.9 and h2 4.1 to 4.4, whose classes it derives from; 
 """
 
 import struct
-from asyncio import BaseTransport, BufferedProtocol, Transport
+from asyncio import AbstractEventLoop, BaseTransport, BufferedProtocol, Transport, get_running_loop
 from collections.abc import Callable
 from functools import partial
 from typing import Any, NamedTuple, Protocol, cast
@@ -106,7 +106,8 @@ class BoundedProtocol(H2Protocol, BufferedProtocol):
         )
         h2.initiate_connection()
         h2.increment_flow_control_window(window - h2.inbound_flow_control_window)
-        self.connection = _Connection(h2, self._transport, self._limits, self.config)
+        gathering = cast(Transport, _Gathering(self._transport, get_running_loop()))
+        self.connection = _Connection(h2, gathering, self._limits, self.config)
         self.connection.flush()
         self.connection.initialize()
         self.processor = _Processor(self.handler, self.connection)
@@ -183,6 +184,35 @@ class _Processor(EventsProcessor):
         release = self._releases.pop(number, None)
         if release is not None:
             release()
+
+
+class _Gathering:
+    """A transport whose writes of one turn of the loop go out as one: an answer is three frames, and each would be a
+    system call here and a wake-up there. They are out before more is read."""
+
+    def __init__(self, transport: Transport, loop: AbstractEventLoop) -> None:
+        self._transport = transport
+        self._loop = loop
+        self._gathered: list[bytes] = []
+        self.is_closing = transport.is_closing
+        self.get_extra_info = transport.get_extra_info
+        self.abort = transport.abort
+
+    def write(self, data: bytes) -> None:
+        if data:
+            if not self._gathered:
+                self._loop.call_soon(self._send)
+            self._gathered.append(data)
+
+    def close(self) -> None:
+        """What was written before is sent before."""
+        self._send()
+        self._transport.close()
+
+    def _send(self) -> None:
+        if self._gathered:
+            self._transport.write(b"".join(self._gathered))
+            self._gathered.clear()
 
 
 class _Connection(Connection):

@@ -56,7 +56,7 @@ class PatientReader:
         if (path := self.hanging(job.key)) is not None:
             raise NoAnswer(path)
         deadline = self._clock() + self._patience
-        batch = self._threads.submit([job])
+        batch = self._threads.submit([job], urgent=True)
         while True:
             answer = self._answered.get(job.key)
             if answer is not None and answer.job is job:
@@ -66,7 +66,7 @@ class PatientReader:
                 waited = self._threads.waited_for(job.key, self._clock())
                 raise NoAnswer(job.files.at if waited is None else waited[1])
             if not batch.unanswered:
-                batch = self._threads.submit([job])
+                batch = self._threads.submit([job], urgent=True)
             if not await self._news_within(min(seconds, STUCK_SECONDS)):
                 self._threads.reinforce(batch)
 
