@@ -95,8 +95,11 @@ def test_importing_the_device_plugin_needs_none_of_what_it_puts_off(flags: list[
         "import sys\n"
         "from furiosa_npu.device_plugin.late_imports import put_late_modules\n"
         "from furiosa_npu.agent.late_module import LateModule\n"
+        "from furiosa_npu.agent.late_logging import put_late_logging\n"
+        "from furiosa_npu.agent.log import Log\n"
+        "put_late_logging(Log('text', 'info'))\n"
         "put_late_modules()\n"
-        "import furiosa_npu.device_plugin.app, furiosa_npu.agent.log_bridge\n"
+        "import furiosa_npu.device_plugin.app\n"
         "late = {name: module for name, module in sys.modules.items() if type(module) is LateModule}\n"
         "print(len(late) > 0, [name for name, module in late.items() if module._loaded])\n"
     )

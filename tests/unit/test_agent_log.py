@@ -98,6 +98,41 @@ def test_libraries_that_use_logging_come_out_in_the_same_form() -> None:
     assert second["traceback"].endswith("ValueError: boom")
 
 
+QUIET = """
+import sys
+from furiosa_npu.agent.late_logging import put_late_logging
+from furiosa_npu.agent.log import Log
+put_late_logging(Log("text", "info"))
+import asyncio
+asyncio.log.logger.debug("nothing of it"); asyncio.log.logger.info("nor of this")
+assert not asyncio.log.logger.isEnabledFor(10) and asyncio.log.logger.isEnabledFor(30)
+print("Handler" in vars(sys.modules["logging"]))
+"""
+LOUD = """
+try:
+    raise ValueError("boom")
+except ValueError:
+    asyncio.log.logger.error("failed: %s", "x", exc_info=True)
+import logging
+print("Handler" in vars(logging), logging.getLogger("asyncio").isEnabledFor(20))
+logging.getLogger("other").warning("late")
+"""
+
+
+def test_logging_is_loaded_at_a_librarys_first_warning() -> None:
+    """What asyncio says below that is said nowhere; the warning is a line of the agent's, and so are later ones."""
+    quiet = subprocess.run([sys.executable, "-I", "-c", QUIET], capture_output=True, text=True, check=True)
+    assert (quiet.stdout, quiet.stderr) == ("False\n", "")
+    loud = subprocess.run([sys.executable, "-I", "-c", QUIET + LOUD], capture_output=True, text=True, check=True)
+    assert loud.stdout == "False\nTrue False\n"
+    first, second = loud.stderr.splitlines()
+    assert " ERROR " in first.upper()
+    assert "failed: x" in first
+    assert "ValueError: boom" in first
+    assert "late" in second
+    assert "other" in second
+
+
 def test_a_closed_stderr_does_not_end_the_agent() -> None:
     """Losing the log is no reason to stop serving the node."""
     program = "import os; from furiosa_npu.agent.log import Log; os.close(2); Log().error('x'); print('alive')"

@@ -1,7 +1,4 @@
-"""asyncio's and grpclib's own logging, written as the agent's log lines. Imported by the plugin alone.
-
-Those libraries import `logging` whatever we do; without a handler their warnings would come out in another format.
-"""
+"""What libraries say through `logging`, written as the agent's log lines."""
 
 import logging
 
@@ -22,11 +19,12 @@ class LogHandler(logging.Handler):
         self._log.entry(_level(record.levelno), record.getMessage(), dict(fields))
 
 
-def bridge_logging(log: Log, level: str) -> None:
-    """From now on everything that uses `logging` goes to `log`; `level` as in `--log-level`."""
+def bridge_logging(log: Log, name: str | None = None) -> logging.Logger:
+    """From now on everything from warnings on that uses `logging` goes to `log`; gives the logger of that name."""
     root = logging.getLogger()
     root.handlers[:] = [LogHandler(log)]
-    root.setLevel(level.upper())
+    root.setLevel(logging.WARNING)
+    return logging.getLogger(name)
 
 
 def _level(number: int) -> Level:

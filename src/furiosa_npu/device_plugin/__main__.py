@@ -14,21 +14,21 @@ def main() -> None:
         from furiosa_npu.device_plugin.status_command import status
 
         raise SystemExit(status(invocation.settings.listen_address))
+    from furiosa_npu.agent.late_logging import put_late_logging
+    from furiosa_npu.agent.log import Log
     from furiosa_npu.device_plugin.late_imports import put_late_modules
 
+    log = Log(invocation.settings.log_format, invocation.settings.log_level)
+    put_late_logging(log)
     put_late_modules()
     import asyncio
     import signal
 
-    from furiosa_npu.agent.log import Log
-    from furiosa_npu.agent.log_bridge import bridge_logging
     from furiosa_npu.device_plugin.app import App
 
     async def serve() -> None:
         await App(invocation, log).run()
 
-    log = Log(invocation.settings.log_format, invocation.settings.log_level)
-    bridge_logging(log, "warning")
     # asyncio.run would put a handler of its own in the default's place, and signal then describes that to us in words
     # that need `inspect`, when the agent sets its own.
     signal.signal(signal.SIGINT, signal.SIG_DFL)

@@ -16,6 +16,7 @@ def put_late_modules() -> None:
     """Told is what is taken while asyncio, h2, multidict and grpclib are imported, and what they ask in peace."""
     sys.modules["ssl"] = None  # type: ignore[assignment]  # import then fails, as on a Python built without it
     LateModule.put("asyncio.sslproto")
+    LateModule.put("hpack.huffman_table", "decode_huffman")
     LateModule.put("inspect", iscoroutinefunction=_is_coroutine_function, signature=_no_signature)
     LateModule.put("ipaddress", IPv6Address=_no_address, AddressValueError=ValueError)
     LateModule.put("linecache")
