@@ -32,9 +32,13 @@ from furiosa_npu.watch.memory_file import MemoryFile
 from furiosa_npu.watch.npu_pool import NpuPool
 from furiosa_npu.watch.outside_users import OutsideUsers
 from furiosa_npu.watch.patient_reader import PatientReader
+from furiosa_npu.watch.plane import PlaneLock
 
 PATIENCE_SECONDS = 2.0
 """With a driver that does not answer, where the sign that says so is turned off."""
+
+PLANE_SECONDS = 1.0
+"""Between two looks whether the other plane still hands out this node's cards."""
 
 
 class App:
@@ -51,6 +55,8 @@ class App:
         reader = PatientReader(configured.health.bounds.get("no-answer", PATIENCE_SECONDS), clock)
         readings = CardReadings(self._roots, reader, clock)
         memory = MemoryFile(settings.state_dir, reader, self._conditions)
+        self._plane = PlaneLock(settings.state_dir, "device-plugin")
+        self._plane_is_ours = asyncio.Event()
         self._users = OutsideUsers(settings.devfs_root, reader, clock)
         self._pool = NpuPool(
             readings,
@@ -151,14 +157,27 @@ class App:
             on_folder=self._folder_changed,
         )
         self._tools.furiosactl()
-        endpoints = [endpoint.run() for endpoint in self._endpoints.values()]
-        tasks = [asyncio.create_task(part) for part in (*endpoints, self._cycle.look(events), self._cycle.settle())]
+        offers = [self._offer(endpoint) for endpoint in self._endpoints.values()]
+        parts = (self._own_plane(), *offers, self._cycle.look(events), self._cycle.settle())
+        tasks = [asyncio.create_task(part) for part in parts]
         try:
             await asyncio.gather(*tasks)
         finally:
             for task in tasks:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
+
+    async def _own_plane(self) -> None:
+        while (reason := self._plane.take()) is not None:
+            self._conditions.trouble("plane", reason)
+            await asyncio.sleep(PLANE_SECONDS)
+        self._conditions.well("plane")
+        self._plane_is_ours.set()
+
+    async def _offer(self, endpoint: Endpoint) -> None:
+        """Not before the other plane has let go of this node's cards."""
+        await self._plane_is_ours.wait()
+        await endpoint.run()
 
     def _writer(self) -> Writer | None:
         """None, and a line in the log, where nobody can be told through the API server."""
