@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import furiosa_npu.kubelet
-from furiosa_npu.kubelet import deviceplugin_v1beta1, podresources_v1
+from furiosa_npu.kubelet import deviceplugin_v1beta1, dra_health_v1, dra_v1, pluginregistration_v1, podresources_v1
 from furiosa_npu.kubelet.wire import Field, Schema, WireError, decode, encode
 
 PROTO = Path(furiosa_npu.kubelet.__file__).parent / "proto"
@@ -44,6 +44,9 @@ def _compiled(definition: str) -> ModuleType:
 DEFINITIONS = {
     "deviceplugin/v1beta1/api.proto": deviceplugin_v1beta1.SCHEMA,
     "podresources/v1/api.proto": podresources_v1.SCHEMA,
+    "pluginregistration/v1/api.proto": pluginregistration_v1.SCHEMA,
+    "dra/v1/api.proto": dra_v1.SCHEMA,
+    "dra-health/v1/api.proto": dra_health_v1.SCHEMA,
 }
 COMPILED = {definition: _compiled(definition) for definition in DEFINITIONS}
 MESSAGES = [
@@ -57,8 +60,10 @@ FIXED_TEXT = st.text(st.characters(exclude_categories=["Cs"]), max_size=20)
 def _strategy(message_type: type[Any], schema: Schema) -> st.SearchStrategy[Any]:
     def of(field: Field) -> st.SearchStrategy[Any]:
         one: st.SearchStrategy[Any]
-        if field.kind == "map":
-            return st.dictionaries(FIXED_TEXT, FIXED_TEXT, max_size=4)
+        if field.mapped:
+            kind = field.kind
+            one = _strategy(kind, schema) if isinstance(kind, type) else FIXED_TEXT
+            return st.dictionaries(FIXED_TEXT, one, max_size=4)
         if isinstance(field.kind, type):
             one = _strategy(field.kind, schema)
             return st.lists(one, max_size=3).map(tuple) if field.repeated else st.none() | one
@@ -78,8 +83,11 @@ def _fill(theirs: Any, ours: Any, schema: Schema) -> Any:
     names = theirs.DESCRIPTOR.fields_by_number
     for field, value in zip(schema[type(ours)], ours, strict=True):
         name = names[field.number].name
-        if field.kind == "map":
+        if field.mapped and field.kind == "string":
             getattr(theirs, name).update(value)
+        elif field.mapped:
+            for key, item in value.items():
+                _fill(getattr(theirs, name)[key], item, schema)
         elif isinstance(field.kind, type):
             for item in value if field.repeated else (() if value is None else (value,)):
                 target = getattr(theirs, name).add() if field.repeated else getattr(theirs, name)
@@ -112,18 +120,18 @@ def test_every_described_field_stands_in_the_definition(
 ) -> None:
     """Number, kind and repetition of each field are those of Kubernetes' definition."""
     kinds: dict[int, Callable[[Any], Any]] = {3: lambda _: "int64", 5: lambda _: "int32", 8: lambda _: "bool"}
-    kinds |= {9: lambda _: "string", 11: lambda field: field.message_type.name}
+    kinds |= {9: lambda _: "string", 11: lambda field: field.message_type.name, 14: lambda _: "int32"}
     descriptor = getattr(module, message_type.__name__).DESCRIPTOR
     said = []
     for field in schema[message_type]:
         kind = field.kind.__name__ if isinstance(field.kind, type) else field.kind
-        said.append((field.number, kind, field.repeated))
+        said.append((field.number, kind, field.repeated, field.mapped))
     found = []
     for number in (field.number for field in schema[message_type]):
         theirs = descriptor.fields_by_number[number]
         is_map = theirs.message_type is not None and theirs.message_type.GetOptions().map_entry
-        kind = "map" if is_map else kinds[theirs.type](theirs)
-        found.append((number, kind, theirs.is_repeated and not is_map))
+        value = theirs.message_type.fields_by_name["value"] if is_map else theirs
+        found.append((number, kinds[value.type](value), theirs.is_repeated and not is_map, is_map))
     assert said == found
 
 

@@ -127,6 +127,10 @@ SCHEMA: Schema = {
     AllocateRequest: (Field(1, ContainerAllocateRequest, repeated=True),),
     Mount: (Field(1, "string"), Field(2, "string"), Field(3, "bool")),
     DeviceSpec: (Field(1, "string"), Field(2, "string"), Field(3, "string")),
-    ContainerAllocateResponse: (Field(1, "map"), Field(2, Mount, repeated=True), Field(3, DeviceSpec, repeated=True)),
+    ContainerAllocateResponse: (
+        Field(1, "string", mapped=True),
+        Field(2, Mount, repeated=True),
+        Field(3, DeviceSpec, repeated=True),
+    ),
     AllocateResponse: (Field(1, ContainerAllocateResponse, repeated=True),),
 }

@@ -7,6 +7,7 @@ from grpclib.const import Cardinality, Handler, Status
 from grpclib.exceptions import GRPCError
 
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
+from furiosa_npu.kubelet.messages import received
 
 
 class Refusal(Exception):
@@ -40,11 +41,11 @@ class PluginService:
         self._plugin = plugin
 
     async def _options(self, stream: Any) -> None:
-        await _request(stream)
+        await received(stream)
         await stream.send_message(self._plugin.options())
 
     async def _list_and_watch(self, stream: Any) -> None:
-        await _request(stream)
+        await received(stream)
         lists = self._plugin.lists()
         try:
             async for response in lists:
@@ -53,10 +54,10 @@ class PluginService:
             await lists.aclose()  # type: ignore[attr-defined]  # an async generator in all but name
 
     async def _preferred_allocation(self, stream: Any) -> None:
-        await stream.send_message(self._plugin.preferred_allocation(await _request(stream)))
+        await stream.send_message(self._plugin.preferred_allocation(await received(stream)))
 
     async def _allocate(self, stream: Any) -> None:
-        request = await _request(stream)
+        request = await received(stream)
         try:
             response = await self._plugin.allocate(request)
         except Refusal as refusal:
@@ -64,7 +65,7 @@ class PluginService:
         await stream.send_message(response)
 
     async def _pre_start_container(self, stream: Any) -> None:
-        request = await _request(stream)
+        request = await received(stream)
         try:
             response = await self._plugin.pre_start_container(request)
         except Refusal as refusal:
@@ -93,10 +94,3 @@ class PluginService:
                 self._pre_start_container, unary, v1beta1.PreStartContainerRequest, v1beta1.PreStartContainerResponse
             ),
         }
-
-
-async def _request(stream: Any) -> Any:
-    request = await stream.recv_message()
-    if request is None:
-        raise GRPCError(Status.INVALID_ARGUMENT, "found no message, expected one")
-    return request

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
-Kind = Literal["string", "bool", "int32", "int64", "map"]
+Kind = Literal["string", "bool", "int32", "int64"]
 
 MAXIMUM_ELEMENTS = 65536
 """of repeated fields and maps in one message and all inside it: two bytes on the wire can be a hundred in memory. A
@@ -27,11 +27,14 @@ class WireError(ValueError):
 
 
 class Field(NamedTuple):
-    """One element of a message: number on the wire, and what it holds (`kind` is a message class for a message)."""
+    """One element of a message: number on the wire, and what it holds (`kind` is a message class for a message; an enum
+    is an int32)."""
 
     number: int
     kind: Kind | type[Any]
     repeated: bool = False
+    mapped: bool = False
+    """a map from strings to strings or messages, as `kind` says"""
 
 
 Schema = Mapping[type[Any], tuple[Field, ...]]
@@ -40,10 +43,10 @@ Schema = Mapping[type[Any], tuple[Field, ...]]
 def encode(message: Any, schema: Schema) -> bytes:
     """The message's bytes, fields in order of the tuple, default values left out."""
     out = bytearray()
-    for (number, kind, repeated), value in zip(schema[type(message)], message, strict=True):
-        if kind == "map":
+    for (number, kind, repeated, mapped), value in zip(schema[type(message)], message, strict=True):
+        if mapped:
             for key in sorted(value):
-                _put(out, number, _entry(key, value[key]))
+                _put(out, number, _entry(key, value[key], schema))
             continue
         for item in value if repeated else (value,):
             if kind == "string":
@@ -72,12 +75,12 @@ def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iter
         if position is None:
             continue
         field = fields[position]
-        if isinstance(raw, int) != (field.kind in _NUMBERS):
+        if isinstance(raw, int) != (field.kind in _NUMBERS and not field.mapped):
             continue  # another wire type than ours: an unknown field, as protobuf's own parsers hold it
-        if (field.repeated or field.kind == "map") and next(elements) > MAXIMUM_ELEMENTS:
+        if (field.repeated or field.mapped) and next(elements) > MAXIMUM_ELEMENTS:
             raise WireError(f"more than {MAXIMUM_ELEMENTS} elements")
         value = _value(raw, field, schema, elements)
-        if field.kind == "map":
+        if field.mapped:
             values[position][value[0]] = value[1]
         elif field.repeated:
             values[position].append(value)
@@ -87,17 +90,17 @@ def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iter
 
 
 def _default(field: Field) -> Any:
-    if field.kind == "map":
+    if field.mapped:
         return {}
     if field.repeated:
         return []
     return {"string": "", "bool": False, "int32": 0, "int64": 0}[field.kind] if isinstance(field.kind, str) else None
 
 
-def _entry(key: str, value: str) -> bytearray:
+def _entry(key: str, value: Any, schema: Schema) -> bytearray:
     out = bytearray()
     _put(out, 1, key.encode())
-    _put(out, 2, value.encode())
+    _put(out, 2, value.encode() if isinstance(value, str) else encode(value, schema))
     return out
 
 
@@ -165,14 +168,14 @@ def _value(raw: int | bytes, field: Field, schema: Schema, elements: Iterator[in
         bits = 32 if field.kind == "int32" else 64  # what is wider is cut off, as protobuf does
         raw &= (1 << bits) - 1
         return raw - (1 << bits) if raw >> bits - 1 else raw
-    if field.kind == "string":
-        return _text(raw, field.number)
-    if field.kind == "map":
-        pair = {1: "", 2: ""}
+    if field.mapped:
+        pair = {1: b"", 2: b""}
         for number, part in _fields(raw):
             if number in pair and isinstance(part, bytes):
-                pair[number] = _text(part, number)
-        return pair[1], pair[2]
+                pair[number] = part
+        return _text(pair[1], 1), _value(pair[2], Field(2, field.kind), schema, elements)
+    if field.kind == "string":
+        return _text(raw, field.number)
     assert isinstance(field.kind, type)  # noqa: S101 - the kinds of str are all handled above
     return _decode(field.kind, raw, schema, elements)
 
