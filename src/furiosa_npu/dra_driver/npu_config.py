@@ -65,7 +65,7 @@ def _environment(fields: Fields | None) -> dict[str, str]:
     if fields is None:
         return {}
     if len(fields.content) > MAXIMUM_VARIABLES:
-        raise wrong(fields.path, f"{len(fields.content)} names", f"at most {MAXIMUM_VARIABLES}")
+        raise FieldError(f"{fields.path}: found {len(fields.content)} names, expected at most {MAXIMUM_VARIABLES}")
     for name, value in fields.content.items():
         _check_name(fields, name)
         if not isinstance(value, str) or len(value) > MAXIMUM_VALUE_CHARACTERS or not _is_plain(value):

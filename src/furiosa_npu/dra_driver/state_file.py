@@ -52,12 +52,10 @@ class LockedState:
             return from_text(content.decode())
         except NewerVersion as error:
             raise StateError(
-                f"{self.path}: {error}: a newer driver wrote it; let that one run, or drain the node and remove the file"
+                f"{self.path}: {error}: a newer driver wrote it; run that one, or drain the node and remove the file"
             ) from error
         except ValueError as error:
-            raise StateLost(
-                f"{self.path}: {error}: the file is damaged, and kept beside once it is made anew"
-            ) from error
+            raise StateLost(f"{self.path}: {error}: nothing is prepared until it was made out anew") from error
 
     def write(self, state: State) -> None:
         """Replaces the file, on the disk when this returns. Raises StateError, which says
