@@ -61,5 +61,5 @@ def test_a_device_that_two_requests_share_is_said_once() -> None:
 
 def test_a_name_that_would_leave_its_path_makes_no_request() -> None:
     """Whatever the kubelet or the state file said."""
-    with pytest.raises(ValueError, match="name: found '../nodes', expected up to 253"):
+    with pytest.raises(ValueError, match=r"name: found '../nodes', expected up to 253"):
         apply_status(PREPARED._replace(named=named("../nodes")), DRIVER, {})

@@ -45,9 +45,8 @@ def test_what_one_instance_wrote_another_reads(tmp_path: Path) -> None:
 def test_the_lock_keeps_the_other_instance_out_until_it_is_given_back(tmp_path: Path) -> None:
     """Whoever opens the lock file, in this process or another."""
     file = StateFile(str(tmp_path))
-    with file.locked(), open(tmp_path / LOCK_NAME, "rb") as other:
-        with pytest.raises(BlockingIOError):
-            fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    with file.locked(), open(tmp_path / LOCK_NAME, "rb") as other, pytest.raises(BlockingIOError):
+        fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
     with pytest.raises(RuntimeError, match="broke off"), file.locked():
         raise RuntimeError("broke off")
     with open(tmp_path / LOCK_NAME, "rb") as other:

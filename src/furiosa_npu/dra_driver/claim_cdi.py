@@ -11,7 +11,7 @@ from binascii import crc32
 from typing import Any, NamedTuple
 
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedRequest
-from furiosa_npu.dra_driver.prepared_document import canonical
+from furiosa_npu.dra_driver.prepared_document import canonical, request_entry
 
 CDI_VERSION = "0.5.0"
 KIND = "npu.furiosa.ai/claim"
@@ -50,12 +50,13 @@ def answer(claim: PreparedClaim) -> tuple[AnsweredDevice, ...]:
 
 
 def device_name(claim: PreparedClaim, request: PreparedRequest) -> str:
-    """`UID-REQUEST-CONTENT`: another content has another name.
+    """`UID-REQUEST-CHECKSUM`, the checksum being of all that is prepared for the request: another content has another name.
 
     A runtime keeps specifications in memory and may be late to see that a file was replaced: a claim that is prepared
-    again with other cards must not get the last ones by their name.
+    again with other cards must not get the last ones by their name. And a CDI file tells by it which devices it was
+    written for.
     """
-    return f"{claim.named.uid}-{request.name}-{crc32(canonical(_container_edits(request)).encode()):08x}"
+    return f"{claim.named.uid}-{request.name}-{crc32(canonical(request_entry(request)).encode()):08x}"
 
 
 def specification(claim: PreparedClaim) -> dict[str, Any]:

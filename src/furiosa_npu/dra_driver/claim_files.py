@@ -41,28 +41,48 @@ class ClaimFiles:
 
     def remove(self, uid: str) -> None:
         """Removes the claim's file if there is one. Raises ClaimFilesError."""
-        path = self._path(uid)
-        for name in (path, path + _BESIDE):
-            try:
-                os.unlink(name)
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise ClaimFilesError(f"{name}: {error.strerror}: the CDI folder cannot be written") from error
+        _unlink(self._path(uid))
+        _unlink(self._path(uid) + _BESIDE)
 
     def uids(self) -> tuple[str, ...]:
-        """Of the claims that have a file, or the beginning of one. Raises ClaimFilesError."""
+        """Of the claims that have a file. Raises ClaimFilesError."""
+        return tuple(uid for name in self._names() if (uid := uid_of_file(name)) is not None)
+
+    def remove_begun(self) -> None:
+        """Removes what a driver that died had begun to write. Raises ClaimFilesError."""
+        for name in self._names():
+            if name.endswith(_BESIDE) and (uid := uid_of_file(name.removesuffix(_BESIDE))) is not None:
+                _unlink(self._path(uid) + _BESIDE)
+
+    def specifications(self) -> dict[str, object]:
+        """What stands in the files, by claim; None where that cannot be read. Raises ClaimFilesError as `uids`."""
+        found: dict[str, object] = {}
+        for uid in self.uids():
+            try:
+                found[uid] = json.loads(_content(self._path(uid)) or b"null")
+            except (OSError, ValueError, RecursionError):
+                found[uid] = None
+        return found
+
+    def _names(self) -> list[str]:
         try:
-            names = os.listdir(self._folder)
+            return sorted(os.listdir(self._folder))
         except FileNotFoundError:
-            return ()
+            return []
         except OSError as error:
             raise ClaimFilesError(f"{self._folder}: {error.strerror}: the CDI folder cannot be read") from error
-        uids = (uid_of_file(name.removesuffix(_BESIDE)) for name in names)
-        return tuple(sorted({uid for uid in uids if uid is not None}))
 
     def _path(self, uid: str) -> str:
         return f"{self._folder}/{file_name(uid)}"
+
+
+def _unlink(path: str) -> None:
+    try:
+        os.unlink(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise ClaimFilesError(f"{path}: {error.strerror}: the CDI folder cannot be written") from error
 
 
 def _content(path: str) -> bytes | None:

@@ -53,6 +53,16 @@ def from_text(text: str) -> State:
     return state
 
 
+def request_entry(request: PreparedRequest) -> dict[str, Any]:
+    """A request as the document has it."""
+    return {
+        "name": request.name,
+        "devices": [_device_entry(device) for device in request.devices],
+        "environment": dict(request.environment),
+        "mounts": [list(mount) for mount in request.mounts],
+    }
+
+
 def canonical(value: object) -> str:
     """JSON without spaces, keys in order."""
     return json.dumps(value, separators=(",", ":"), sort_keys=True)
@@ -63,15 +73,7 @@ def _checksum(claims: object) -> str:
 
 
 def _claim_entry(claim: PreparedClaim) -> dict[str, Any]:
-    requests = [
-        {
-            "name": request.name,
-            "devices": [_device_entry(device) for device in request.devices],
-            "environment": dict(request.environment),
-            "mounts": [list(mount) for mount in request.mounts],
-        }
-        for request in claim.requests
-    ]
+    requests = [request_entry(request) for request in claim.requests]
     return claim.named._asdict() | {"boot_id": claim.boot_id, "requests": requests}
 
 

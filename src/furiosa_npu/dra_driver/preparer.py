@@ -55,26 +55,37 @@ class Preparer:
 
     async def prepare(self, asked: Sequence[ClaimName]) -> dict[ClaimName, Outcome]:
         """What became of each claim."""
+        call = _Call()
+        try:
+            return await self._prepare(asked, call)
+        finally:
+            call.over = True
+
+    async def _prepare(self, asked: Sequence[ClaimName], call: "_Call") -> dict[ClaimName, Outcome]:
         outcomes: dict[ClaimName, Outcome] = {
             named: Refusal(f"{named}: {named.fault}") for named in asked if named.fault is not None
         }
         fetched = await self._fetch([named for named in asked if named not in outcomes])
-        outcomes |= await self._in_thread(lambda: self._settle(fetched, None))
+        outcomes |= await self._in_thread(lambda: self._settle(fetched, None, call))
         open_claims = {named: claim for named, claim in fetched.items() if named not in outcomes}
         if open_claims:
             looks = await self._look(_devices(open_claims.values()))
-            outcomes |= await self._in_thread(lambda: self._settle(open_claims, looks))
+            outcomes |= await self._in_thread(lambda: self._settle(open_claims, looks, call))
         return outcomes
 
     async def unprepare(self, asked: Sequence[ClaimName]) -> dict[ClaimName, Refusal | None]:
         """Of each claim why it is prepared yet, or None: it no longer is, or never was."""
         return await self._in_thread(lambda: self._unprepare(asked))
 
-    def _settle(self, fetched: Mapping[ClaimName, Fetched], looks: Looks | None) -> dict[ClaimName, Outcome]:
+    def _settle(
+        self, fetched: Mapping[ClaimName, Fetched], looks: Looks | None, call: "_Call"
+    ) -> dict[ClaimName, Outcome]:
         """`looks` None: those that need a look are left out."""
         outcomes: dict[ClaimName, Outcome] = {}
         try:
             with self._store.locked() as store:
+                if call.over:
+                    return {}
                 state = dict(store.read())
                 new: list[ClaimName] = []
                 for named, claim in fetched.items():
@@ -95,7 +106,7 @@ class Preparer:
                         new.append(named)
                 if new:
                     outcomes |= _written(store, state, new)
-        except StateError as error:
+        except (StateError, ClaimFilesError) as error:
             return {named: Refusal(f"{named}: {error}") for named in fetched}
         return outcomes
 
@@ -132,9 +143,17 @@ class Preparer:
                 ended = [named.uid for named in asked if outcomes[named] is None and named.uid in state]
                 if ended:
                     store.state.write({uid: claim for uid, claim in state.items() if uid not in ended})
-        except StateError as error:
+        except (StateError, ClaimFilesError) as error:
             return {named: Refusal(f"{named}: {error}") for named in asked}
         return outcomes
+
+
+class _Call:
+    """A Prepare. Once it is over nobody hears its answer: what then still waited for the lock prepares nothing, since
+    the kubelet may have said Unprepare meanwhile and would not say it again.
+    """
+
+    over = False
 
 
 def _devices(fetched: Iterable[Fetched]) -> tuple[str, ...]:

@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from furiosa_npu.dra_driver.claim import Claim
+from furiosa_npu.dra_driver.claim_cdi import specification
 from furiosa_npu.dra_driver.preparation import Looks, Node, Refusal, assemble, check_claim, check_same
 from furiosa_npu.dra_driver.prepared import State
 
@@ -50,11 +51,14 @@ def stale(state: State, claims: Mapping[str, Claim], node: Node) -> tuple[Stale,
     return tuple(found)
 
 
-def rebuilt(uids_of_files: Sequence[str], claims: Mapping[str, Claim], looks: Looks, node: Node) -> State:
-    """What is prepared, from the CDI files and the API server. Raises Unclear: then it is not known of all claims."""
+def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim], looks: Looks, node: Node) -> State:
+    """What is prepared. Raises Unclear: then it is not known of all claims.
+
+    `files`: the CDI specifications of claims, by UID; None: it cannot be read. `claims`: what the API server has.
+    """
     state = {}
     unclear = []
-    for uid in uids_of_files:
+    for uid, found in files.items():
         claim = claims.get(uid)
         if claim is None:
             unclear.append(f"the API server has no claim {uid}")
@@ -68,7 +72,11 @@ def rebuilt(uids_of_files: Sequence[str], claims: Mapping[str, Claim], looks: Lo
         if missing:
             unclear.append(f"{claim.named}: {', '.join(missing)} is not seen on this node")
             continue
-        state[uid] = assemble(claim, results, looks, node)
+        prepared = assemble(claim, results, looks, node)
+        if specification(prepared) != found:
+            unclear.append(f"{claim.named}: its CDI file says otherwise than its allocation and the cards do by now")
+            continue
+        state[uid] = prepared
     if unclear:
         raise Unclear(
             f"{'; '.join(unclear)}: nothing more is prepared until the kubelet says that their pods have ended, or the "

@@ -59,10 +59,8 @@ class Restorer:
                 try:
                     store.read()
                 except StateLost as lost:
-                    state = rebuilt(store.files.uids(), claims, looks, self._node)
+                    state = rebuilt(store.files.specifications(), claims, looks, self._node)
                     kept_as = store.state.set_aside() if store.state.exists() else None
-                    for claim in state.values():
-                        store.files.put(claim)
                     store.state.write(state)
                     return Restored(str(lost), kept_as)
                 return Restored()
@@ -90,6 +88,7 @@ class Restorer:
     def _clean(self) -> Restored:
         with self._store.locked() as store:
             state = store.read()
+            store.files.remove_begun()
             removed = files_without_entry(state, store.files.uids())
             for uid in removed:
                 store.files.remove(uid)
