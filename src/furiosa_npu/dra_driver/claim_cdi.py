@@ -50,7 +50,7 @@ def answer(claim: PreparedClaim) -> tuple[AnsweredDevice, ...]:
 
 
 def device_name(claim: PreparedClaim, request: PreparedRequest) -> str:
-    """`UID-REQUEST-CHECKSUM`, the checksum being of all that is prepared for the request: another content has another name.
+    """`UID-REQUEST-CHECKSUM`: what is prepared otherwise has another name.
 
     A runtime keeps specifications in memory and may be late to see that a file was replaced: a claim that is prepared
     again with other cards must not get the last ones by their name. And a CDI file tells by it which devices it was
