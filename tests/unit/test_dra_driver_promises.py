@@ -158,10 +158,9 @@ class Node(RuleBasedStateMachine):
         for device in devices:
             number, pes = DEVICES[device]
             card = warboy(self.numbers[number], uuid=f"CARD-{number}")
-            files = [
-                file for file in card.device_files if file.first_pe in (None, *pes) and file.last_pe in (None, *pes)
-            ]
-            card = card._replace(device_files=tuple(files))
+            inside = (None, *pes)
+            files = tuple(file for file in card.device_files if file.first_pe in inside and file.last_pe in inside)
+            card = card._replace(device_files=files)
             looks[device] = Looked(f"CARD-{number}", pes, card, "it has failed" if number in self.bad else None)
             self.looked.append(device)
         if self.pausing:
@@ -299,7 +298,7 @@ class Node(RuleBasedStateMachine):
                 assert outcome.boot_id == f"boot-{self.boot}"
                 for device in outcome.devices:
                     number = self.numbers[int(device.unit.removeprefix("CARD-"))]
-                    assert f"/dev/npu{number}pe0" in {node.host_path for node in device.device_nodes}
+                    assert f"/dev/npu{number}_mgmt" in {node.host_path for node in device.device_nodes}
 
     @invariant()
     def no_pe_is_in_two_claims(self) -> None:
