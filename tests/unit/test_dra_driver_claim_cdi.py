@@ -41,7 +41,7 @@ def test_the_specification_has_a_device_a_request_with_files_environment_and_mou
                         {
                             "hostPath": "/opt/furiosactl",
                             "containerPath": "/usr/bin/furiosactl",
-                            "options": ["ro", "rbind"],
+                            "options": ["ro", "nosuid", "nodev", "rbind", "rprivate"],
                         }
                     ],
                 },

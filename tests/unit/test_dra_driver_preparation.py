@@ -32,7 +32,7 @@ def test_two_cards_of_one_request_have_one_environment_that_names_both() -> None
                 device=f"npu-w{of.index}",
                 share_id=None,
                 admin_access=False,
-                unit=of.uuid or "",
+                card_id=of.uuid or "",
                 uuid=of.uuid,
                 pes=(0, 1),
                 device_nodes=container_edits([of], "fused", HOST, None).device_nodes,
@@ -138,7 +138,7 @@ def test_admin_access_takes_nothing_and_needs_nothing_idle() -> None:
     watch = _prepared(claim("watch", [result("npu-w0", adminAccess=True)], uid=UIDS[1]), in_use, state={UIDS[0]: train})
     assert watch.requests[0].device_nodes == train.requests[0].device_nodes
     next_one = claim("next", [result("npu-w0")], uid=UIDS[2])
-    assert _prepared(next_one, state={UIDS[1]: watch}).devices[0].unit == "WARBOY-0"
+    assert _prepared(next_one, state={UIDS[1]: watch}).devices[0].card_id == "WARBOY-0"
     with pytest.raises(Refusal, match="npu-w0: npu0 is gone"):
         _prepared(
             claim("watch", [result("npu-w0", adminAccess=True)]),
@@ -154,9 +154,9 @@ def test_after_a_reboot_a_claim_is_prepared_anew_by_the_cards_uuid() -> None:
     assert standing(state, before.named, "boot-2") is None
     moved = {"npu-w0": whole(warboy(5, uuid="WARBOY-0"))}
     after = _prepared(claim("train", [result("npu-w0")]), moved, state, "boot-2")
-    assert (after.devices[0].unit, after.requests[0].environment["NPU_NPUNAME"]) == ("WARBOY-0", "npu5")
+    assert (after.devices[0].card_id, after.requests[0].environment["NPU_NPUNAME"]) == ("WARBOY-0", "npu5")
     other = _prepared(claim("other", [result("npu-w0")], uid=UIDS[1]), WARBOYS, state, "boot-2")
-    assert other.devices[0].unit == "WARBOY-0"
+    assert other.devices[0].card_id == "WARBOY-0"
 
 
 def test_a_claim_that_was_allocated_anew_is_not_answered_with_what_it_had() -> None:

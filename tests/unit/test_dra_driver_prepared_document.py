@@ -23,7 +23,7 @@ DEVICES = st.builds(
     device=TEXT,
     share_id=st.none() | TEXT,
     admin_access=st.booleans(),
-    unit=TEXT,
+    card_id=TEXT,
     uuid=st.none() | TEXT,
     pes=st.lists(st.integers(0, 255), max_size=4).map(tuple),
     device_nodes=PATHS.map(lambda paths: tuple(DeviceNode(*pair) for pair in paths)),

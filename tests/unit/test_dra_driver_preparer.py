@@ -110,6 +110,17 @@ def test_a_missing_or_changed_cdi_file_is_written_again_without_a_look(desk: Des
     assert len(desk.looked) == 1
 
 
+def test_a_claim_that_was_allocated_anew_is_refused_until_its_first_devices_are_let_go(desk: Desk) -> None:
+    """Its pods were deleted by force: what they hold stays prepared, and the others' devices stay theirs."""
+    desk.allocated(TRAIN, "npu-w0")
+    first = desk.prepared(TRAIN)
+    desk.allocated(TRAIN, "npu-w1")
+    assert "is prepared with npu-w0 and by now allocated npu-w1" in desk.refused(TRAIN)
+    assert desk.state() == {TRAIN.uid: first}
+    run(desk.preparer.unprepare((TRAIN,)))
+    assert desk.prepared(TRAIN).devices[0].device == "npu-w1"
+
+
 def test_each_of_several_claims_has_its_own_answer(desk: Desk) -> None:
     """One gone, one that could not be fetched, one with a bad name, one of another UID, and one that is well."""
     away, bad, other = named("away", UIDS[3]), ClaimName("default", "x", "../x"), named("other", UIDS[4])
@@ -228,6 +239,6 @@ def test_a_claim_of_another_boot_is_looked_at_and_prepared_anew(tmp_path: Path) 
     after.looks = {"npu-w0": whole(warboy(7, uuid="WARBOY-0"))}
     second = after.prepared(TRAIN)
     assert second.boot_id == "boot-2"
-    assert second.devices[0].unit == first.devices[0].unit
+    assert second.devices[0].card_id == first.devices[0].card_id
     assert after.state() == {TRAIN.uid: second}
     assert "npu7pe0-1" in (after.cdi / file_name(TRAIN.uid)).read_text()

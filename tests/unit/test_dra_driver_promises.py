@@ -297,7 +297,7 @@ class Node(RuleBasedStateMachine):
                 self.running[name] = outcome
                 assert outcome.boot_id == f"boot-{self.boot}"
                 for device in outcome.devices:
-                    number = self.numbers[int(device.unit.removeprefix("CARD-"))]
+                    number = self.numbers[int(device.card_id.removeprefix("CARD-"))]
                     assert f"/dev/npu{number}_mgmt" in {node.host_path for node in device.device_nodes}
 
     @invariant()
@@ -306,7 +306,7 @@ class Node(RuleBasedStateMachine):
         for name, prepared in self.running.items():
             for device in prepared.devices:
                 for number in () if device.admin_access else device.pes:
-                    assert holders.setdefault(Pe(device.unit, number), name) == name
+                    assert holders.setdefault(Pe(device.card_id, number), name) == name
         readable, state = self.read()
         if readable:
             count = sum(

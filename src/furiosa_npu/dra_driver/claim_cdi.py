@@ -18,6 +18,7 @@ KIND = "npu.furiosa.ai/claim"
 
 _FILE_PREFIX = "npu.furiosa.ai-claim_"
 _FILE_SUFFIX = ".json"
+_MOUNT_OPTIONS = ["ro", "nosuid", "nodev", "rbind", "rprivate"]
 
 
 class AnsweredDevice(NamedTuple):
@@ -93,7 +94,7 @@ def _container_edits(request: PreparedRequest) -> dict[str, Any]:
     }
     if request.mounts:
         edits["mounts"] = [
-            {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": ["ro", "rbind"]}
+            {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": _MOUNT_OPTIONS}
             for mount in request.mounts
         ]
     return edits

@@ -17,7 +17,7 @@ from furiosa_npu.hardware.reading import Reading
 class Looked(NamedTuple):
     """A device of this node's pool, as its last look showed it."""
 
-    unit: str
+    card_id: str
     """the card's id: its UUID, else its PCI address"""
     pes: tuple[int, ...]
     """PEs that make up the device, in order"""
@@ -116,7 +116,7 @@ def _request(name: str, results: Sequence[Result], config: NpuConfig, looks: Loo
             device=result.device,
             share_id=result.share_id,
             admin_access=result.admin_access,
-            unit=looked.unit,
+            card_id=looked.card_id,
             uuid=card.uuid,
             pes=looked.pes,
             device_nodes=node.edits([card], form).device_nodes,
@@ -147,7 +147,7 @@ def _conflicts(named: ClaimName, results: Sequence[Result], looks: Looks, state:
         looked = looks.get(result.device)
         if looked is None or result.admin_access:
             continue
-        pes = [Pe(looked.unit, number) for number in looked.pes]
+        pes = [Pe(looked.card_id, number) for number in looked.pes]
         others = dict.fromkeys(held[pe] for pe in pes if pe in held and held[pe].uid != named.uid)
         reasons += [f"{result.device} has PEs that {other} holds on this node" for other in others]
         twice = dict.fromkeys(taken[pe] for pe in pes if pe in taken)

@@ -17,8 +17,8 @@ class PreparedDevice(NamedTuple):
     share_id: str | None
     admin_access: bool
     """it looks on, and takes nothing"""
-    unit: str
-    """the card's id, which survives reboots: its UUID, else its PCI address"""
+    card_id: str
+    """which survives reboots: its UUID, else its PCI address"""
     uuid: str | None
     pes: tuple[int, ...]
     """PEs of the card, in order"""
@@ -61,17 +61,14 @@ State = Mapping[str, PreparedClaim]
 class Pe(NamedTuple):
     """One processing element of one card."""
 
-    unit: str
+    card_id: str
     number: int
-
-    def __str__(self) -> str:
-        return f"PE {self.number} of {self.unit}"
 
 
 def held_pes(state: State, boot_id: str) -> dict[Pe, ClaimName]:
     """Which PE which claim holds in this boot: nothing runs that was started in another. Admin access holds none."""
     return {
-        Pe(device.unit, number): claim.named
+        Pe(device.card_id, number): claim.named
         for claim in state.values()
         if claim.boot_id == boot_id
         for device in claim.devices

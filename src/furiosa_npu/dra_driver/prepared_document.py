@@ -112,7 +112,7 @@ def _device(fields: Fields) -> PreparedDevice:
         device=fields.text("device"),
         share_id=fields.optional_text("share_id"),
         admin_access=fields.flag("admin_access"),
-        unit=fields.text("unit"),
+        card_id=fields.text("card_id"),
         uuid=fields.optional_text("uuid"),
         pes=pes,
         device_nodes=tuple(DeviceNode(*pair) for pair in _pairs(fields, "device_nodes")),
