@@ -8,11 +8,10 @@ from typing import Any
 import pytest
 import yaml
 
-from furiosa_npu.dra_driver.claim import parse_claim
+from furiosa_npu.dra_driver.claim import NotFetched, parse_claim
 from furiosa_npu.dra_driver.claim_cdi import file_name
 from furiosa_npu.dra_driver.fields import FieldError
 from furiosa_npu.dra_driver.npu_config import DRIVERS_OWN, NpuConfig
-from furiosa_npu.dra_driver.preparer import NotFetched
 from furiosa_npu.dra_driver.state_file import FILE_NAME
 from tests.docs.markdown import REPOSITORY, blocks, code, tables
 from tests.unit.claims import DRIVER, UIDS, claim, claim_document, config, result, whole

@@ -7,13 +7,13 @@ from typing import Any, TypeVar
 
 import pytest
 
-from furiosa_npu.dra_driver.claim import ClaimName
+from furiosa_npu.dra_driver.claim import ClaimName, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import file_name
 from furiosa_npu.dra_driver.claim_files import ClaimFiles
 from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.preparation import Looks, Refusal
 from furiosa_npu.dra_driver.prepared import PreparedClaim, State
-from furiosa_npu.dra_driver.preparer import Fetched, NotFetched, Outcome, Preparer
+from furiosa_npu.dra_driver.preparer import Fetched, Outcome, Preparer
 from furiosa_npu.dra_driver.state_file import FILE_NAME, StateFile
 from tests.unit.claims import UIDS, WARBOYS, claim, named, node, result, whole
 from tests.unit.readings import warboy

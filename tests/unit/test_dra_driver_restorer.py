@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from furiosa_npu.dra_driver.claim import Claim
+from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import file_name
 from furiosa_npu.dra_driver.recovery import Stale, Unclear
 from furiosa_npu.dra_driver.restorer import Restored, Restorer
@@ -15,8 +15,8 @@ from tests.unit.test_dra_driver_preparer import SERVE, TRAIN, Desk, at_once, run
 
 
 def _restorer(desk: Desk, boot_id: str = "boot-1") -> Restorer:
-    async def fetch_all() -> Mapping[str, Claim]:
-        return {name.uid: found for name, found in desk.claims.items() if isinstance(found, Claim)}
+    async def fetch_all() -> Mapping[str, Claim | NotFetched]:
+        return {name.uid: found for name, found in desk.claims.items() if found is not None}
 
     return Restorer(desk.store, node(boot_id), fetch_all, desk.look, at_once)
 
@@ -89,7 +89,12 @@ def _damaged(desk: Desk) -> str:
     return f"{TRAIN}: its CDI file says otherwise than its allocation and the cards do by now"
 
 
-@pytest.mark.parametrize("change", [_gone, _other_card, _deallocated, _unseen, _damaged])
+def _unread(desk: Desk) -> str:
+    desk.claims[TRAIN] = NotFetched("kind: found 'Pod', expected ResourceClaim")
+    return f"claim {TRAIN.uid}: kind: found 'Pod', expected ResourceClaim"
+
+
+@pytest.mark.parametrize("change", [_unread, _gone, _other_card, _deallocated, _unseen, _damaged])
 def test_while_one_claim_is_unclear_nothing_is_made_out(desk: Desk, change: Callable[[Desk], str]) -> None:
     """Its pods may run yet, with cards that nobody can name: what is known is said, and its Unprepare ends that."""
     desk.prepared(TRAIN)
@@ -105,12 +110,13 @@ def test_while_one_claim_is_unclear_nothing_is_made_out(desk: Desk, change: Call
 
 
 def test_what_another_boot_left_and_the_api_server_no_longer_backs_is_ended(desk: Desk) -> None:
-    """Of this boot it is told alone: its pods may run, and the kubelet has to say Unprepare."""
+    """Of this boot it is told alone: its pods may run, and the kubelet has to say Unprepare. What cannot be read stays."""
     train, serve = desk.prepared(TRAIN), desk.prepared(SERVE)
     del desk.claims[TRAIN]
     said = f"{TRAIN} is prepared, and the API server no longer has it"
     assert run(_restorer(desk).end_stale()) == Restored(stale=(Stale(TRAIN.uid, said, ended=False),))
     assert desk.state() == {TRAIN.uid: train, SERVE.uid: serve}
+    desk.claims[SERVE] = NotFetched("kind: found 'Pod', expected ResourceClaim")
     assert run(_restorer(desk, "boot-2").end_stale()) == Restored(ended=(Stale(TRAIN.uid, said, ended=True),))
     assert desk.state() == {SERVE.uid: serve}
     assert desk.files() == [file_name(SERVE.uid)]

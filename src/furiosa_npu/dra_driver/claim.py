@@ -69,6 +69,12 @@ class Configuration(NamedTuple):
         return not self.requests or result.request in self.requests or result.base_request in self.requests
 
 
+class NotFetched(NamedTuple):
+    """The API server could not be asked for a claim, or what it sent is none that can be read."""
+
+    reason: str
+
+
 class Claim(NamedTuple):
     """A claim; `results` and `configurations` are those of one driver, in the order in which they count."""
 

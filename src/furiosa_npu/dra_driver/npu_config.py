@@ -8,9 +8,9 @@
 
 It stands in the `opaque.parameters` of a configuration and is read strictly: a key that is not known fails the claim.
 
-The names allowed in `environment` are the runtime's own, `FURIOSA_...` and `RUST_...`. A runtime applies what a CDI
-device says after the pod's own variables, so a name here beats the pod's: what a loader, a shell or an interpreter
-reads (PATH, LD_PRELOAD, PYTHONPATH) stays with whoever writes the pod, and what says which NPU it is with the driver.
+The names allowed in `environment` are the runtime's own, `FURIOSA_...` and `RUST_...`. What a CDI device says comes
+after the pod's own variables, and beats them under runc: so what a loader, a shell or an interpreter reads (PATH,
+LD_PRELOAD, PYTHONPATH) stays with whoever writes the pod, and what says which NPU it is with the driver.
 """
 
 import re

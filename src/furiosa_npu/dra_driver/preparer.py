@@ -6,9 +6,9 @@ not held while the API server is asked and the cards are looked at: what was pre
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
-from furiosa_npu.dra_driver.claim import Claim, ClaimName
+from furiosa_npu.dra_driver.claim import Claim, ClaimName, NotFetched
 from furiosa_npu.dra_driver.claim_files import ClaimFilesError
 from furiosa_npu.dra_driver.claim_store import ClaimStore, LockedStore
 from furiosa_npu.dra_driver.preparation import Looks, Node, Refusal, check_claim, check_same, prepare, standing
@@ -16,12 +16,6 @@ from furiosa_npu.dra_driver.prepared import PreparedClaim, State
 from furiosa_npu.dra_driver.state_file import StateError, StateLost
 
 T = TypeVar("T")
-
-
-class NotFetched(NamedTuple):
-    """The API server could not be asked, or what it sent cannot be read."""
-
-    reason: str
 
 
 Fetched = Claim | NotFetched | None
@@ -69,7 +63,7 @@ class Preparer:
         outcomes |= await self._in_thread(lambda: self._settle(fetched, None, call))
         open_claims = {named: claim for named, claim in fetched.items() if named not in outcomes}
         if open_claims:
-            looks = await self._look(_devices(open_claims.values()))
+            looks = await self._look(devices_of(open_claims.values()))
             outcomes |= await self._in_thread(lambda: self._settle(open_claims, looks, call))
         return outcomes
 
@@ -156,7 +150,8 @@ class _Call:
     over = False
 
 
-def _devices(fetched: Iterable[Fetched]) -> tuple[str, ...]:
+def devices_of(fetched: Iterable[Fetched]) -> tuple[str, ...]:
+    """What is to be looked at for these claims, each once."""
     claims = [claim for claim in fetched if isinstance(claim, Claim)]
     return tuple(dict.fromkeys(result.device for claim in claims for result in claim.results or ()))
 

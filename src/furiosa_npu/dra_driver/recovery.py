@@ -12,7 +12,7 @@ of them holds. Until all of them are made out anew nothing is prepared; Unprepar
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from furiosa_npu.dra_driver.claim import Claim
+from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import specification
 from furiosa_npu.dra_driver.preparation import Looks, Node, Refusal, assemble, check_claim, check_same
 from furiosa_npu.dra_driver.prepared import State
@@ -37,11 +37,13 @@ def files_without_entry(state: State, uids_of_files: Sequence[str]) -> tuple[str
     return tuple(uid for uid in uids_of_files if uid not in state)
 
 
-def stale(state: State, claims: Mapping[str, Claim], node: Node) -> tuple[Stale, ...]:
+def stale(state: State, claims: Mapping[str, Claim | NotFetched], node: Node) -> tuple[Stale, ...]:
     """The entries whose claims are gone, or allocated otherwise; `claims`: all that the API server has, by UID."""
     found = []
     for uid, prepared in state.items():
         claim = claims.get(uid)
+        if isinstance(claim, NotFetched):
+            continue
         try:
             if claim is None:
                 raise Refusal(f"{prepared.named} is prepared, and the API server no longer has it")
@@ -51,7 +53,7 @@ def stale(state: State, claims: Mapping[str, Claim], node: Node) -> tuple[Stale,
     return tuple(found)
 
 
-def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim], looks: Looks, node: Node) -> State:
+def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim | NotFetched], looks: Looks, node: Node) -> State:
     """What is prepared. Raises Unclear: then it is not known of all claims.
 
     `files`: the CDI specifications of claims, by UID; None: it cannot be read. `claims`: what the API server has.
@@ -62,6 +64,9 @@ def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim], looks: Loo
         claim = claims.get(uid)
         if claim is None:
             unclear.append(f"the API server has no claim {uid}")
+            continue
+        if isinstance(claim, NotFetched):
+            unclear.append(f"claim {uid}: {claim.reason}")
             continue
         try:
             results = check_claim(claim.named, claim, node.pool)

@@ -3,15 +3,15 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from furiosa_npu.dra_driver.claim import Claim
+from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.preparation import Node
-from furiosa_npu.dra_driver.preparer import InThread, Look
+from furiosa_npu.dra_driver.preparer import InThread, Look, devices_of
 from furiosa_npu.dra_driver.recovery import Stale, files_without_entry, rebuilt, stale
 from furiosa_npu.dra_driver.state_file import StateLost
 
-FetchAll = Callable[[], Awaitable[Mapping[str, Claim]]]
-"""All claims that the API server has with devices of this node's pool, by UID."""
+FetchAll = Callable[[], Awaitable[Mapping[str, Claim | NotFetched]]]
+"""All claims that the API server has, by UID, or an error: one that is left out counts as gone."""
 
 
 class Restored(NamedTuple):
@@ -51,8 +51,7 @@ class Restorer:
         """
         claims = await self._fetch_all()
         uids = await self._in_thread(self._uids)
-        results = [result for uid in uids if uid in claims for result in claims[uid].results or ()]
-        looks = await self._look(tuple(dict.fromkeys(result.device for result in results)))
+        looks = await self._look(devices_of(claims[uid] for uid in uids if uid in claims))
 
         def work() -> Restored:
             with self._store.locked() as store:
