@@ -1,0 +1,42 @@
+"""State file and CDI files of claims, changed together under one lock."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from furiosa_npu.dra_driver.claim_files import ClaimFiles
+from furiosa_npu.dra_driver.prepared import State
+from furiosa_npu.dra_driver.state_file import LockedState, StateFile, StateLost
+
+
+class LockedStore:
+    """Both, for as long as the lock is held."""
+
+    def __init__(self, state: LockedState, files: ClaimFiles) -> None:
+        self.state = state
+        self.files = files
+
+    def read(self) -> State:
+        """What is prepared. Raises StateError, and StateLost where a file is missing that must have been there."""
+        state = self.state.read()
+        if state is None:
+            uids = self.files.uids()
+            if uids:
+                raise StateLost(
+                    f"{self.state.path}: found no file, expected one, since there are CDI files of {len(uids)} claims"
+                )
+            return {}
+        return state
+
+
+class ClaimStore:
+    """Where this node keeps what is prepared."""
+
+    def __init__(self, state: StateFile, files: ClaimFiles) -> None:
+        self._state = state
+        self._files = files
+
+    @contextmanager
+    def locked(self) -> Iterator[LockedStore]:
+        """Waits for the other instance. Raises StateError."""
+        with self._state.locked() as state:
+            yield LockedStore(state, self._files)
