@@ -110,7 +110,7 @@ def test_while_one_claim_is_unclear_nothing_is_made_out(desk: Desk, change: Call
 
 
 def test_what_another_boot_left_and_the_api_server_no_longer_backs_is_ended(desk: Desk) -> None:
-    """Of this boot it is told alone: its pods may run, and the kubelet has to say Unprepare. What cannot be read stays."""
+    """Of this boot it is only told: its pods may run, and the kubelet says Unprepare. What cannot be read stays."""
     train, serve = desk.prepared(TRAIN), desk.prepared(SERVE)
     del desk.claims[TRAIN]
     said = f"{TRAIN} is prepared, and the API server no longer has it"

@@ -1,0 +1,3 @@
+"""The names that Kubernetes knows the driver by."""
+
+DRIVER = "npu.furiosa.ai"
