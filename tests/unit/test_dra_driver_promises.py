@@ -145,7 +145,7 @@ class Node(RuleBasedStateMachine):
         return Preparer(self.store(life), node(f"boot-{self.boot}"), self.fetch, self.look, at_once)
 
     def restorer(self, life: Life) -> Restorer:
-        return Restorer(self.store(life), node(f"boot-{self.boot}"), self.fetch_all, self.look, at_once)
+        return Restorer(self.store(life), node(f"boot-{self.boot}"), self.fetch, self.fetch_all, self.look, at_once)
 
     async def fetch(self, asked: Sequence[ClaimName]) -> Mapping[ClaimName, Fetched]:
         return {name: self.claims.get(name) for name in asked}

@@ -18,7 +18,7 @@ def _restorer(desk: Desk, boot_id: str = "boot-1") -> Restorer:
     async def fetch_all() -> Mapping[str, Claim | NotFetched]:
         return {name.uid: found for name, found in desk.claims.items() if found is not None}
 
-    return Restorer(desk.store, node(boot_id), fetch_all, desk.look, at_once)
+    return Restorer(desk.store, node(boot_id), desk.fetch, fetch_all, desk.look, at_once)
 
 
 @pytest.fixture

@@ -3,10 +3,10 @@
 from collections.abc import Awaitable, Callable, Mapping
 from typing import NamedTuple
 
-from furiosa_npu.dra_driver.claim import Claim, NotFetched
+from furiosa_npu.dra_driver.claim import Claim, ClaimName, NotFetched
 from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.preparation import Node
-from furiosa_npu.dra_driver.preparer import InThread, Look, devices_of
+from furiosa_npu.dra_driver.preparer import Fetch, InThread, Look, devices_of
 from furiosa_npu.dra_driver.recovery import Stale, files_without_entry, rebuilt, stale
 from furiosa_npu.dra_driver.state_file import StateLost
 
@@ -32,9 +32,13 @@ class Restored(NamedTuple):
 class Restorer:
     """Of one instance."""
 
-    def __init__(self, store: ClaimStore, node: Node, fetch_all: FetchAll, look: Look, in_thread: InThread) -> None:
+    def __init__(
+        self, store: ClaimStore, node: Node, fetch: Fetch, fetch_all: FetchAll, look: Look, in_thread: InThread
+    ) -> None:
+        """`fetch_all` is asked only where the state is lost: a cluster may have many claims."""
         self._store = store
         self._node = node
+        self._fetch = fetch
         self._fetch_all = fetch_all
         self._look = look
         self._in_thread = in_thread
@@ -68,18 +72,23 @@ class Restorer:
 
     async def end_stale(self) -> Restored:
         """Removes what another boot left and the API server no longer backs; says what of this boot it does not."""
-        claims = await self._fetch_all()
+        fetched = await self._fetch(await self._in_thread(self._names))
+        claims = {
+            named.uid: claim
+            for named, claim in fetched.items()
+            if claim is not None and (isinstance(claim, NotFetched) or claim.named.uid == named.uid)
+        }
 
         def work() -> Restored:
             with self._store.locked() as store:
-                state = store.read()
+                state = {uid: entry for uid, entry in store.read().items() if entry.named in fetched}
                 found = stale(state, claims, self._node)
                 ended = tuple(entry for entry in found if entry.ended)
                 for entry in ended:
                     store.files.remove(entry.uid)
                 if ended:
                     gone = {entry.uid for entry in ended}
-                    store.state.write({uid: claim for uid, claim in state.items() if uid not in gone})
+                    store.state.write({uid: claim for uid, claim in store.read().items() if uid not in gone})
                 return Restored(ended=ended, stale=tuple(entry for entry in found if not entry.ended))
 
         return await self._in_thread(work)
@@ -94,6 +103,10 @@ class Restorer:
             if not store.state.exists():
                 store.state.write({})
             return Restored(files_removed=removed)
+
+    def _names(self) -> list[ClaimName]:
+        with self._store.locked() as store:
+            return [claim.named for claim in store.read().values()]
 
     def _uids(self) -> tuple[str, ...]:
         with self._store.locked() as store:
