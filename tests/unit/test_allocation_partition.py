@@ -114,7 +114,7 @@ def test_units_go_by_uuid_in_lower_case_else_by_pci_address() -> None:
     ]
 
 
-FAULTY = st.builds(
+FAULTY: st.SearchStrategy[dict[str, object]] = st.builds(
     dict,
     alive=st.sampled_from([True, False, None]),
     management=st.booleans(),
