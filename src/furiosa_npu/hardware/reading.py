@@ -170,6 +170,8 @@ class Reading(NamedTuple):
     """Renegade: a flag a PE, True is occupied"""
     perf_regs: tuple[PerfRegs, ...] = ()
     numa_node: int | None = None
+    pci_root: str | None = None
+    """the PCI root complex that the card is behind, as sysfs names it: `pci0000:00`"""
     pci_link: PciLink | None = None
     sensors: tuple[Sensor, ...] = ()
     problems: tuple[Problem, ...] = ()
