@@ -189,6 +189,6 @@ def test_a_card_that_shows_neither_uuid_nor_address_has_no_line_in_the_list() ->
 
 def test_the_last_look_knows_what_the_last_probe_said() -> None:
     """It opens no device file itself."""
-    unit = _pool(warboy(0)._replace(busy=True))["WARBOY-0"]
+    unit = _pool(warboy(0)._replace(busy=("npu0pe1",)))["WARBOY-0"]
     again = look_again(unit, reading := warboy(0), Seen((reading,)), RULES, "warboy", 2.0)
     assert again.verdict.state == "occupied"

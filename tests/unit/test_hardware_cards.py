@@ -9,8 +9,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from furiosa_npu.hardware.bus_pci import read_root
 from furiosa_npu.hardware.cards import read_card, read_cards
 from furiosa_npu.hardware.controls import CONTROLS, ControlError, control_path, get_control, set_control
+from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.presence import Presence, look, primary_family
@@ -201,6 +203,33 @@ def test_a_numa_node_is_a_number_or_none(roots: Roots, node: str, expected: int 
     """-1 is the kernel's word for none."""
     Path(roots.sysfs, "bus/pci/devices/0000:6d:00.0/numa_node").write_text(f"{node}\n")
     assert read_cards(roots)[0].numa_node == expected
+
+
+@pytest.mark.parametrize(
+    ("target", "expected"),
+    [
+        ("../../../devices/pci0000:60/0000:60:01.0/0000:6d:00.0", "pci0000:60"),
+        ("/sys/devices/pci0001:00/0000:6d:00.0", "pci0001:00"),
+        ("../../../devices/pci0000:60/0000:6e:00.0", None),
+        ("../../../devices/platform/0000:6d:00.0", None),
+        ("../../../devices/pcie/0000:6d:00.0", None),
+    ],
+)
+def test_the_root_complex_is_where_the_cards_entry_on_the_bus_leads_to(
+    tmp_path: Path, target: str, expected: str | None
+) -> None:
+    """The first folder of the host's devices; what leads elsewhere, or is no link, says nothing of it."""
+    folder = tmp_path / "bus/pci/devices"
+    folder.mkdir(parents=True)
+    (folder / "0000:6d:00.0").symlink_to(target)
+    (folder / "0000:6f:00.0").mkdir()
+    told = [read_root(Files(), str(tmp_path), bdf) for bdf in ("0000:6d:00.0", "0000:6f:00.0", "0000:70:00.0")]
+    assert told == [expected, None, None]
+
+
+def test_a_simulated_card_is_behind_the_root_of_its_domain(roots: Roots) -> None:
+    """Through the port that it is plugged into."""
+    assert read_cards(roots)[0].pci_root == "pci0000:00"
 
 
 def test_sensors_without_a_label_go_by_their_number_and_absent_is_not_zero(roots: Roots) -> None:

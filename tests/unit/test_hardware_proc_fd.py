@@ -13,6 +13,7 @@ from furiosa_npu.hardware import open_probe
 from furiosa_npu.hardware.cards import read_cards
 from furiosa_npu.hardware.open_watch import OpenWatch
 from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
+from furiosa_npu.hardware.reading import CardUser
 from furiosa_npu.linux.inotify import Inotify
 from furiosa_npu.simulator import Simulation, parse_scenario
 from tests.unit.readings import warboy
@@ -47,7 +48,7 @@ def test_a_process_that_has_a_card_open_is_named(simulation: Simulation, holder:
     assert users == [DeviceUser(holder.pid, command, None, f"{devfs}/npu1pe0")]
     npu0, npu1 = read_cards(simulation.roots)
     assert users_of(npu0, users, devfs) == ()
-    assert users_of(npu1, users, devfs) == (f"process {holder.pid} ({command})",)
+    assert users_of(npu1, users, devfs) == (CardUser(f"process {holder.pid} ({command})", (0,)),)
 
 
 def test_a_descriptor_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> None:
@@ -90,7 +91,7 @@ def test_a_device_is_known_by_its_number_whatever_it_is_called() -> None:
     card = warboy(0)
     pe0 = next(file for file in card.device_files if file.name == "npu0pe0")
     assert users_of(card, [DeviceUser(7, "worker", pe0.device_number, "/dev/npu3pe0")], "/dev") == (
-        "process 7 (worker)",
+        CardUser("process 7 (worker)", (0,)),
     )
     assert users_of(card, [DeviceUser(7, "worker", (999, 0), "/dev/npu0pe0")], "/dev") == ()
 
@@ -108,6 +109,20 @@ def test_a_device_file_may_lie_anywhere(tmp_path: Path) -> None:
     (files / "1").symlink_to(tmp_path / "npu0pe0")
     assert find_users(str(tmp_path), f"{tmp_path}/dev", 1, set()) == (
         DeviceUser(7, "ended meanwhile", (1, 3), f"{tmp_path}/my-npu"),
+    )
+
+
+def test_a_process_is_named_once_with_the_pes_of_all_its_files() -> None:
+    """A single PE, and a group; who has Warboy's npu0 open has all of the card."""
+    card = warboy(0)
+    number = {file.name: file.device_number for file in card.compute_files}
+    users = [DeviceUser(7, "worker", number[name], f"/dev/{name}") for name in ("npu0pe1", "npu0pe0-1")]
+    other = DeviceUser(8, "other", number["npu0pe1"], "/dev/npu0pe1")
+    whole = DeviceUser(9, "whole", number["npu0"], "/dev/npu0")
+    assert users_of(card, [*users, other, whole], "/dev") == (
+        CardUser("process 7 (worker)", (0, 1)),
+        CardUser("process 8 (other)", (1,)),
+        CardUser("process 9 (whole)", None),
     )
 
 
@@ -129,10 +144,16 @@ def test_process_1_sees_itself_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "busy"), [(errno.EBUSY, True), (errno.EPERM, None), (errno.ENXIO, None), (errno.EACCES, None)]
+    ("number", "busy"),
+    [
+        (errno.EBUSY, ("npu0", "npu0pe0", "npu0pe1", "npu0pe0-1")),
+        (errno.EPERM, None),
+        (errno.ENXIO, None),
+        (errno.EACCES, None),
+    ],
 )
 def test_a_refused_open_says_in_use_or_nothing(
-    simulation: Simulation, monkeypatch: pytest.MonkeyPatch, number: int, busy: bool | None
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch, number: int, busy: tuple[str, ...] | None
 ) -> None:
     """EPERM is the device cgroup's word and ENXIO a number's without a driver: not probed, neither failed nor idle."""
     card = read_cards(simulation.roots)[0]
@@ -141,13 +162,13 @@ def test_a_refused_open_says_in_use_or_nothing(
         raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr(os, "open", refuse)
-    assert open_probe.is_busy(simulation.roots, card) is busy
+    assert open_probe.busy_files(simulation.roots, card) == busy
 
 
 def test_what_can_be_opened_is_free(simulation: Simulation) -> None:
     """And closed again at once."""
     before = len(os.listdir("/proc/self/fd"))
-    assert open_probe.is_busy(simulation.roots, read_cards(simulation.roots)[0]) is False
+    assert open_probe.busy_files(simulation.roots, read_cards(simulation.roots)[0]) == ()
     assert len(os.listdir("/proc/self/fd")) == before
 
 

@@ -4,7 +4,7 @@ import asyncio
 from typing import Any, cast
 
 from furiosa_npu.allocation.census import Rules
-from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.hardware.reading import CardUser, Reading
 from furiosa_npu.health.verdict import Verdict
 from furiosa_npu.watch.npu_pool import JUDGED_SECONDS, NpuPool
 from tests.unit.readings import warboy
@@ -34,7 +34,7 @@ class Host:
     async def look(self, **_: object) -> None:
         """Nobody has a card open."""
 
-    def of_cards(self, _: object) -> dict[str, tuple[str, ...]]:
+    def of_cards(self, _: object) -> dict[str, tuple[CardUser, ...]]:
         return {}
 
     def states(self, *times: float) -> list[str]:

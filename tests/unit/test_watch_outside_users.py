@@ -9,12 +9,13 @@ from typing import Any
 import pytest
 
 from furiosa_npu.hardware.reader_threads import Answer, Batch, Job
+from furiosa_npu.hardware.reading import CardUser
 from furiosa_npu.watch.outside_users import LOOK_SECONDS, OutsideUsers
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 from tests.unit.readings import renegade
 
 CARD = renegade(0)
-HELD = {CARD.key: ("process 7 (python3)",)}
+HELD = {CARD.key: (CardUser("process 7 (python3)", (0,)),)}
 
 
 class SlowReader(PatientReader):
@@ -80,7 +81,7 @@ class Host:
     def lets_go(self) -> None:
         os.unlink(self.folder / "7" / "fd" / "card")
 
-    def seen(self, *, anew: bool = False) -> dict[str, tuple[str, ...]]:
+    def seen(self, *, anew: bool = False) -> dict[str, tuple[CardUser, ...]]:
         """Who uses cards, after a look."""
         asyncio.run(self.users.look(anew=anew))
         return self.users.of_cards((CARD._replace(device_files=_plain(CARD.device_files)),))

@@ -30,8 +30,11 @@ class ContainerEdits(NamedTuple):
 def container_edits(
     cards: Sequence[Reading], form: PeForm, roots: Roots, furiosactl_host_path: str | None
 ) -> ContainerEdits:
-    """The edits for `cards`, in the order of their number; every card must have an index and its device files."""
-    ordered = sorted(cards, key=lambda card: (card.family, card.index or 0))
+    """The edits for `cards`, in the order of their number; every card must have an index and its device files.
+
+    A reading that was restricted to a part of its card stands for that part.
+    """
+    ordered = sorted(cards, key=lambda card: (card.family, card.index or 0, card.pes or ()))
     mounts = []
     environment = _environment(ordered, form)
     if furiosactl_host_path is not None:
@@ -39,13 +42,14 @@ def container_edits(
     if roots.sysfs != "/sys":
         mounts.append(Mount(roots.sysfs, roots.sysfs))
         environment |= {"FURIOSA_DEVFS_ROOT": "/dev", "FURIOSA_SYSFS_ROOT": roots.sysfs}
-    nodes = tuple(
+    # Parts of one card share the files that name no PE.
+    nodes = dict.fromkeys(
         DeviceNode(f"{roots.devfs.rstrip('/')}/{file.path}", f"/dev/{file.path}")
         for card in ordered
         for file in card.device_files
         if _is_given(card, file)
     )
-    return ContainerEdits(nodes, tuple(mounts), environment)
+    return ContainerEdits(tuple(nodes), tuple(mounts), environment)
 
 
 def _is_given(card: Reading, file: DeviceFile) -> bool:
@@ -55,10 +59,11 @@ def _is_given(card: Reading, file: DeviceFile) -> bool:
 
 def _environment(cards: Sequence[Reading], form: PeForm) -> dict[str, str]:
     """The variables of SDK 0.5.0 to 0.10, and FURIOSA_DEVICES of later runtimes."""
-    groups = [(card, group) for card in cards for group in pe_groups(card.family, form)]
+    groups = [(card, group) for card in cards for group in pe_groups(card.family, form, card.pes)]
+    names = [name for card in cards for name in required_files(card.family, card.index or 0, form, card.pes)]
     return {
-        "NPU_DEVNAME": ",".join(name for card in cards for name in required_files(card.family, card.index or 0, form)),
-        "NPU_NPUNAME": ",".join(card.name for card in cards),
+        "NPU_DEVNAME": ",".join(names),
+        "NPU_NPUNAME": ",".join(dict.fromkeys(card.name for card in cards)),
         "NPU_PENAME": ",".join(f"pe{group}" for _, group in groups),
         "FURIOSA_DEVICES": ",".join(f"npu:{card.index}:{group}" for card, group in groups),
     }

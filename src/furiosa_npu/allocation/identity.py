@@ -58,7 +58,8 @@ def _own_ids(reading: Reading) -> list[str]:
 
 
 def _is_pci_address(unit_id: str) -> bool:
-    return ":" in unit_id
+    """As a card's id, or in its unit's name: `0000:3b:00.0`, `npu-0000-3b-00-0-pe0`."""
+    return ":" in unit_id or [len(word) for word in unit_id.split("-")[2:5]] == [2, 2, 1]
 
 
 def _same_card(last: Reading, reading: Reading) -> bool:

@@ -9,11 +9,13 @@ from furiosa_npu.health.verdict import Verdict, in_words
 
 
 class Unit(NamedTuple):
-    """What can be handed out: a card, under an identity that survives reboots."""
+    """What can be handed out, a card or a part of one, under an identity that survives reboots."""
 
     id: str
+    card_id: str
+    """the card's; of a unit that is a card the same"""
     card: Reading
-    """its last reading; of a card that is gone, the last one that there was"""
+    """what its last reading tells of it; of a card that is gone, the last one that there was"""
     verdict: Verdict
 
 

@@ -17,7 +17,13 @@ EXPECTED_LABEL_VALUE = (
 def is_node_name(text: str) -> bool:
     """RFC 1123 subdomain, as the API server checks it (apimachinery, IsDNS1123Subdomain)."""
     labels = text.split(".")
-    return 0 < len(text) <= 253 and all(_is_dns_label(label) for label in labels)
+    return 0 < len(text) <= 253 and all(is_dns_label(label) for label in labels)
+
+
+def is_dns_label(text: str) -> bool:
+    """RFC 1123 label, as the API server checks it (apimachinery, IsDNS1123Label)."""
+    inner = all(character in _LETTERS_AND_DIGITS or character == "-" for character in text)
+    return 0 < len(text) <= 63 and inner and text == text.lower() and text[0] != "-" and text[-1] != "-"
 
 
 def is_label_value(text: str) -> bool:
@@ -53,8 +59,3 @@ def node_path(name: str) -> str:
     if not is_node_name(name):
         raise ValueError(f"found '{name}', expected {EXPECTED_NODE_NAME}")
     return f"/api/v1/nodes/{name}"
-
-
-def _is_dns_label(label: str) -> bool:
-    inner = all(character in _LETTERS_AND_DIGITS or character == "-" for character in label)
-    return 0 < len(label) <= 63 and inner and label == label.lower() and label[0] != "-" and label[-1] != "-"

@@ -1,5 +1,6 @@
 """`/sys/bus/pci/devices/<bdf>/`: the NPUs on the bus; NUMA node and link of one (Documentation/ABI sysfs-bus-pci)."""
 
+import re
 from typing import NamedTuple
 
 from furiosa_npu.hardware import parsers
@@ -11,6 +12,7 @@ DEVICES = "bus/pci/devices"
 VENDOR = "0x1ed2"
 CLASS_PREFIX = "0x1200"
 """processing accelerator, any programming interface"""
+_ROOT = re.compile(r"pci[0-9a-f]{4,8}:[0-9a-f]{2}", re.ASCII)
 _FAMILY_BY_DEVICE: dict[str, Family] = {"0x0000": "warboy", "0x0001": "renegade"}
 
 
@@ -44,6 +46,16 @@ def list_npus(files: Files, sysfs: str, problems: list[Problem]) -> tuple[PciNpu
 def read_numa_node(files: Files, sysfs: str, bdf: str, problems: list[Problem]) -> int | None:
     """The device's NUMA node; None where there is none."""
     return Facts(files, f"{sysfs}/{DEVICES}/{bdf}", problems).optional("numa_node", parsers.parse_numa_node)
+
+
+def read_root(files: Files, sysfs: str, bdf: str) -> str | None:
+    """The root complex that the device is behind, `pci0000:00`: where its entry on the bus leads to.
+
+    None where that is no link into `devices/pci*`, as in a recorded tree.
+    """
+    words = (files.link(f"{sysfs}/{DEVICES}/{bdf}") or "").split("/")
+    root = next((word for word in words if word.startswith("pci")), None)
+    return root if words[-1] == bdf and root is not None and _ROOT.fullmatch(root) is not None else None
 
 
 def read_link(files: Files, sysfs: str, bdf: str, problems: list[Problem]) -> PciLink | None:

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt, hwmon
-from furiosa_npu.hardware.bus_pci import DEVICES, read_link, read_numa_node
+from furiosa_npu.hardware.bus_pci import DEVICES, read_link, read_numa_node, read_root
 from furiosa_npu.hardware.devfs import still_there
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.facts import Facts
@@ -66,6 +66,7 @@ class CardReader:
             self._hwmon = hwmon.read_sensors(self.files, f"{sysfs}/{DEVICES}/{bdf}", problems)
             reading = reading._replace(
                 numa_node=read_numa_node(self.files, sysfs, bdf, problems),
+                pci_root=read_root(self.files, sysfs, bdf),
                 pci_link=read_link(self.files, sysfs, bdf, problems),
                 sensors=self._hwmon.sensors,
             )

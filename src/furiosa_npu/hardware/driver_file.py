@@ -83,6 +83,14 @@ class Files:
                 return ()
             raise FileProblem(Problem(path, error_name(error), "a folder that can be listed")) from error
 
+    def link(self, path: str) -> str | None:
+        """readlink(2); None where that is refused, or it is no link."""
+        self.at = path
+        try:
+            return os.readlink(path)
+        except OSError:
+            return None
+
     def status(self, path: str) -> os.stat_result | None:
         """stat(2); None where that is refused or there is nothing."""
         self.at = path

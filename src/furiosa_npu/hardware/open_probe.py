@@ -6,16 +6,16 @@ import os
 from furiosa_npu.hardware.reading import Reading, Roots
 
 
-def is_busy(roots: Roots, card: Reading) -> bool | None:
-    """True: the driver refused to open a compute file of the card, since it is in use; False: all could be opened.
+def busy_files(roots: Roots, card: Reading) -> tuple[str, ...] | None:
+    """Names of the card's compute files that the driver refused to open, since they are in use; of one PE in use those
+    of the groups that it belongs to are among them. Empty: all could be opened.
 
     None: not probed. EPERM is the device cgroup's answer inside a container, ENXIO that of a number without a driver;
     neither says anything of the card, and what else goes wrong is for the passive signs to tell.
     """
-    answers = [_try(f"{roots.devfs}/{file.path}") for file in card.compute_files]
-    if any(answer is True for answer in answers):
-        return True
-    return None if not answers or any(answer is None for answer in answers) else False
+    answers = {file.name: _try(f"{roots.devfs}/{file.path}") for file in card.compute_files}
+    busy = tuple(name for name, answer in answers.items() if answer is True)
+    return busy if busy or (answers and None not in answers.values()) else None
 
 
 def _try(path: str) -> bool | None:

@@ -5,7 +5,7 @@ import stat
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from furiosa_npu.hardware.reading import DeviceFile, Reading
+from furiosa_npu.hardware.reading import CardUser, DeviceFile, Reading
 
 
 class DeviceUser(NamedTuple):
@@ -64,14 +64,24 @@ def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> 
     return tuple(users)
 
 
-def uses(user: DeviceUser, card: Reading, devfs: str) -> bool:
-    """Whether what it has open computes on the card: by device number, plain files by their path."""
-    return any(_is(user, file, devfs) for file in card.compute_files)
+def users_of(card: Reading, users: Sequence[DeviceUser], devfs: str) -> tuple[CardUser, ...]:
+    """Those that compute on the card, each once: a file is known by its device number, a plain one by its path."""
+    files = card.compute_files
+    found: dict[str, list[DeviceFile]] = {}
+    for user in users:
+        opened = [file for file in files if _is(user, file, devfs)]
+        if opened:
+            found.setdefault(str(user), []).extend(opened)
+    return tuple(CardUser(who, _pes(opened)) for who, opened in found.items())
 
 
-def users_of(card: Reading, users: Sequence[DeviceUser], devfs: str) -> tuple[str, ...]:
-    """Those that use the card, as people are told of them, each once."""
-    return tuple(dict.fromkeys(str(user) for user in users if uses(user, card, devfs)))
+def _pes(files: Sequence[DeviceFile]) -> tuple[int, ...] | None:
+    pes: set[int] = set()
+    for file in files:
+        if file.first_pe is None or file.last_pe is None:
+            return None
+        pes.update(range(file.first_pe, file.last_pe + 1))
+    return tuple(sorted(pes))
 
 
 def _is(user: DeviceUser, file: DeviceFile, devfs: str) -> bool:

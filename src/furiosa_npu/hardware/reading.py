@@ -106,6 +106,15 @@ class PciLink(NamedTuple):
     max_speed_gts: float | None
 
 
+class CardUser(NamedTuple):
+    """A process that has compute files of a card open."""
+
+    who: str
+    """as people are told of it: `process 4711 (python3)`"""
+    pes: tuple[int, ...] | None
+    """the PEs of these files, in order; None: all of the card"""
+
+
 class Moving(NamedTuple):
     """The facts of a card that may be others at each look; fields as in `Reading`."""
 
@@ -161,13 +170,17 @@ class Reading(NamedTuple):
     """Renegade: a flag a PE, True is occupied"""
     perf_regs: tuple[PerfRegs, ...] = ()
     numa_node: int | None = None
+    pci_root: str | None = None
+    """the PCI root complex that the card is behind, as sysfs names it: `pci0000:00`"""
     pci_link: PciLink | None = None
     sensors: tuple[Sensor, ...] = ()
     problems: tuple[Problem, ...] = ()
-    busy: bool | None = None
-    """the driver refused to open a compute file, since it is in use; None: not probed"""
+    busy: tuple[str, ...] | None = None
+    """names of the compute files that the driver refused to open, since they are in use; None: not probed"""
     unanswered: str | None = None
     """the path whose reading did not come back; the other facts are those of the last look, if there was one"""
+    pes: tuple[int, ...] | None = None
+    """the PEs, in order, whose part of the card this is; None: all of it"""
 
     @property
     def name(self) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from furiosa_npu.hardware.card_reader import CardReader
 from furiosa_npu.hardware.cards import with_driverless
 from furiosa_npu.hardware.inventory import Found, Inventory, Lister
-from furiosa_npu.hardware.open_probe import is_busy
+from furiosa_npu.hardware.open_probe import busy_files
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.hardware.reading import Reading, Roots
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
@@ -190,4 +190,4 @@ def _key(found: Found) -> str:
 
 def _probed(roots: Roots, read: Callable[[], Reading]) -> Reading:
     reading = read()
-    return reading._replace(busy=is_busy(roots, reading))
+    return reading._replace(busy=busy_files(roots, reading))

@@ -8,7 +8,7 @@ from functools import partial
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
 from furiosa_npu.hardware.reader_threads import Job
-from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.hardware.reading import CardUser, Reading
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 LOOK_SECONDS = 10.0
@@ -66,7 +66,7 @@ class OutsideUsers:
         if answer is not None:
             self._users, self._looked_at = answer.result, answer.asked_at
 
-    def of_cards(self, cards: Sequence[Reading]) -> dict[str, tuple[str, ...]]:
+    def of_cards(self, cards: Sequence[Reading]) -> dict[str, tuple[CardUser, ...]]:
         """By the reading's `key`, those cards alone that somebody has open."""
         if not self._users:
             return {}
