@@ -19,7 +19,7 @@ from furiosa_npu.device_plugin.injector import ApiNode, Injector
 from furiosa_npu.device_plugin.node_specification import NodeSpecification
 from furiosa_npu.device_plugin.plugin_metrics import Counts
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
-from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings, rules
+from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings
 from furiosa_npu.device_plugin.web import Web
 from furiosa_npu.hardware.reading import Reading, Roots
 from furiosa_npu.watch.announcements import Announcements
@@ -32,6 +32,7 @@ from furiosa_npu.watch.host_tools import HostTools
 from furiosa_npu.watch.kubelet_books import KubeletBooks
 from furiosa_npu.watch.memory_file import MemoryFile
 from furiosa_npu.watch.npu_pool import NpuPool
+from furiosa_npu.watch.options import rules
 from furiosa_npu.watch.outside_users import OutsideUsers
 from furiosa_npu.watch.patient_reader import PatientReader
 from furiosa_npu.watch.plane import PlaneLock
