@@ -7,6 +7,7 @@ from operator import is_
 from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew, look_again, offered_family
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, renew, settle
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
+from furiosa_npu.allocation.slicing import WHOLE_CARDS, Slicing
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.cycle_counters import STILL_SECONDS_WHERE_CLOSED
 from furiosa_npu.health.verdict import Verdict
@@ -53,7 +54,8 @@ class NpuPool:
         on_change: Callable[[], None],
         *,
         probe: bool,
-        held_bad_is_unhealthy: bool,
+        held_bad_is_unhealthy: bool = False,
+        slicing: Slicing = WHOLE_CARDS,
     ) -> None:
         self.rules = rules
         self.pool: Pool = {}
@@ -67,6 +69,7 @@ class NpuPool:
         self._on_change = on_change
         self._probe = probe
         self._held_bad_is_unhealthy = held_bad_is_unhealthy
+        self._slicing = slicing
         self._seen = Seen(())
         self._shown: list[tuple[object, ...]] = []
         self._settled = False
@@ -90,7 +93,9 @@ class NpuPool:
 
     def judge(self) -> None:
         """Judges every card by what was read last."""
-        self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered)
+        self.pool = census(
+            self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered, self._slicing
+        )
         # What comes back later is judged by what it does from then on.
         self._remembered = {
             unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
@@ -164,7 +169,12 @@ class NpuPool:
         """What was asked for under another name meanwhile is in the ledger when this one is decided."""
         self._handing_over += unit_ids
         try:
-            cards = await self._look(resource, unit_ids)
+            looked = await self.look(unit_ids)
+            reasons = [refusal(looked, self.ledger, resource, unit_id) for unit_id in dict.fromkeys(unit_ids)]
+            refused = "; ".join(reason for reason in reasons if reason is not None)
+            if refused:
+                raise Refused(refused)
+            cards = {unit_id: looked[unit_id].card for unit_id in unit_ids}
             if ready is not None:
                 ready(cards)
             self.ledger = entered(self.ledger, resource, unit_ids, self._clock())
@@ -175,7 +185,7 @@ class NpuPool:
         return cards
 
     def _handed_over(self, unit_ids: tuple[str, ...]) -> None:
-        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._clock())
+        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._clock(), self._slicing)
         self._shown = _shown(self.pool)
         self._on_change()
 
@@ -183,13 +193,12 @@ class NpuPool:
         """Only what nobody holds and nobody is about to get."""
         if not self._probe:
             return frozenset()
-        return frozenset(
-            unit.card.key
-            for unit in self.pool.values()
-            if not self.ledger.holders(unit.id) and unit.id not in self._handing_over
-        )
+        in_hands = self._slicing.holds((*self.ledger.units, *self._handing_over))
+        held = {unit.card.key for unit in self.pool.values() if in_hands(unit.id)}
+        return frozenset(unit.card.key for unit in self.pool.values()) - held
 
-    async def _look(self, resource: str, unit_ids: tuple[str, ...]) -> Cards:
+    async def look(self, unit_ids: Sequence[str]) -> Pool:
+        """The pool with these units as they are now: read anew, and judged as if no pod held them."""
         looked = dict(self.pool)
         asked = tuple(dict.fromkeys(unit_ids))
         if any(looked[unit_id].card.key in self._seen.users for unit_id in asked if unit_id in looked):
@@ -199,11 +208,7 @@ class NpuPool:
         if undecided:
             await asyncio.sleep(SECOND_READING_SECONDS)
             await self._look_at(looked, undecided)
-        reasons = [refusal(looked, self.ledger, resource, unit_id) for unit_id in asked]
-        refused = "; ".join(reason for reason in reasons if reason is not None)
-        if refused:
-            raise Refused(refused)
-        return {unit_id: looked[unit_id].card for unit_id in asked}
+        return looked
 
     async def _look_at(self, looked: dict[str, Unit], unit_ids: Sequence[str]) -> None:
         """Puts the units as they are now into `looked`; a driver that hangs is waited for once, not once a card."""
@@ -216,7 +221,7 @@ class NpuPool:
             readings = await asyncio.gather(*(self._readings.one(unit.card) for unit in units))
         for unit, reading in zip(units, readings, strict=True):
             seen = Seen((reading,), self._users.of_cards((reading,)))
-            looked[unit.id] = look_again(unit, reading, seen, self.rules, family, self._clock())
+            looked[unit.id] = look_again(unit, reading, seen, self.rules, family, self._clock(), self._slicing)
 
 
 def _waits(unit: Unit) -> bool:
