@@ -37,6 +37,14 @@ def test_each_way_not_to_be_well_is_named() -> None:
     assert wrongs(PLUGIN, not_offered="allocatable: 3") == [["allocatable: 3"], []]
 
 
+def test_of_a_pod_that_was_replaced_the_clusters_events_are_told() -> None:
+    """They say why; its own log went with it."""
+    tallies = judge_end([PLUGIN], [], {}, "", 1.0, lambda uid: f"; Evicted: {uid} was")
+    assert [violation.what for violation in tallies[0].violations] == [
+        "plugin: its pod is not there; Evicted: uid-1 was"
+    ]
+
+
 def test_anonymous_memory_may_grow_by_three_mebibytes() -> None:
     """File pages come and go with the page cache and are not counted."""
     assert wrongs(PLUGIN._replace(memory=Memory(90_000, 9_000 + 3072))) == [[], []]

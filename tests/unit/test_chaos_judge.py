@@ -240,6 +240,14 @@ def test_an_allocate_that_the_kubelet_never_wrote_down_is_given_up_after_ten_sec
     assert counts([*before, unwritten, *over(5, 15, offered={})])[2] == (2, 0)
 
 
+def test_a_card_that_is_missing_is_judged_when_the_pods_were_looked_at() -> None:
+    """That is done once a second: what took the card may be seen only then. Nobody looks after the last sample."""
+    missing: list[Event] = [pods(1, requests=2), *over(1, 5), *over(5, 5.75, offered={})]
+    assert counts(missing)[2] == (2, 2)
+    assert counts([*missing, pods(5.75, requests=2)])[2] == (2, 2)
+    assert counts([*missing, pods(5.75, phase="Failed", requests=2), *over(5.75, 8, offered={})])[2] == (2, 0)
+
+
 @pytest.mark.parametrize(("with_agent", "blamed"), [(0.0, 0), (1.0, 0), (4.0, 1)])
 def test_a_probation_begins_when_an_agent_can_see_the_card_good(with_agent: float, blamed: int) -> None:
     """Healed while no agent was there, or hardly: the next one begins it; an agent that had the time hands it on."""

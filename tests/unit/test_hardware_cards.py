@@ -1,5 +1,6 @@
 """Whole trees: what is read of them, and that no card hides another."""
 
+import errno
 import os
 import shutil
 from pathlib import Path
@@ -17,6 +18,7 @@ from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.presence import Presence, look, primary_family
 from furiosa_npu.hardware.reading import Problem, Reading, Roots
+from furiosa_npu.linux.inotify import Inotify
 from furiosa_npu.simulator.__main__ import main as simulator
 
 SCENARIO = """\
@@ -314,6 +316,23 @@ def test_device_files_that_come_and_go_are_seen_as_events(tmp_path: Path) -> Non
     seen.append(watch.drain())
     watch.close()
     assert seen == [False, False, True, True, True, True, True, True]
+
+
+def test_a_device_file_that_comes_is_seen_though_no_watch_is_left_for_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`rngd/` is looked for at each event; that the kernel refuses to watch it takes no event away."""
+    watch = DeviceWatch(Roots(str(tmp_path), "/nowhere"))
+
+    def used_up(*_: object) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Inotify, "add_watch", used_up)
+    (tmp_path / "npu0").touch()
+    assert (watch.drain(), watch.drain()) == (True, False)
+    with pytest.raises(OSError, match="No space left"):
+        watch.renew()
+    watch.close()
 
 
 def test_a_control_is_read_and_written(roots: Roots) -> None:

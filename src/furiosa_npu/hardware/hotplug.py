@@ -1,5 +1,7 @@
 """Device files that come and go, by events: inotify sees what the kernel makes in devtmpfs, and nothing of sysfs."""
 
+from contextlib import suppress
+
 from furiosa_npu.hardware.device_names import RENEGADE_FOLDER
 from furiosa_npu.hardware.reading import Roots
 from furiosa_npu.linux.inotify import (
@@ -46,7 +48,8 @@ class DeviceWatch:
             elif event.wd == self._renegade or event.name == RENEGADE_FOLDER or event.name.startswith("npu"):
                 changed = True
         if changed:
-            self.renew()
+            with suppress(OSError):  # no watch is left: whoever calls `renew` is told, and what came is told here
+                self.renew()
         return changed
 
     def close(self) -> None:

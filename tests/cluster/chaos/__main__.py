@@ -31,7 +31,10 @@ def _run(options: argparse.Namespace) -> Outcome:
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
     chaos = ChaosCluster(outlives_us=options.keep)
     try:
-        return run_chaos(chaos, seed, options.faults, chaos.cluster.run.logs / "chaos.jsonl")
+        outcome = run_chaos(chaos, seed, options.faults, chaos.cluster.run.logs / "chaos.jsonl")
+        if not outcome.kept:
+            print(f"its logs and its history are kept in {chaos.keep_logs()}")
+        return outcome
     finally:
         if not options.keep:
             chaos.close()

@@ -1,6 +1,6 @@
 """How it ends: what has to be so once all faults are healed, and what the agents became meanwhile. Pure."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from tests.cluster.chaos.history import Deed
@@ -27,16 +27,23 @@ class Agent(NamedTuple):
 
 
 def judge_end(
-    before: Sequence[Agent], after: Sequence[Agent], kills: Mapping[tuple[str, str], int], not_offered: str, at: float
+    before: Sequence[Agent],
+    after: Sequence[Agent],
+    kills: Mapping[tuple[str, str], int],
+    not_offered: str,
+    at: float,
+    told: Callable[[str], str] = lambda _: "",
 ) -> tuple[Tally, Tally]:
-    """`kills`: how many times an agent of (node, program) was killed; `not_offered`: what is missing at the end."""
+    """`kills`: how many times an agent of (node, program) was killed; `not_offered`: what is missing at the end;
+    `told`: what the cluster's events say of the pod with a UID.
+    """
     violations = [Violation(at, "", "", not_offered)] if not_offered else []
     memory: list[Violation] = []
     by_place = {(agent.node, agent.program): agent for agent in after}
     for agent in before:
         place = (agent.node, agent.program)
         now = by_place.get(place)
-        wrong = _wrong(agent, now, kills.get(place, 0))
+        wrong = _wrong(agent, now, kills.get(place, 0), told)
         if wrong:
             violations.append(Violation(at, agent.node, "", f"{agent.program}: {wrong}"))
         if now is not None and now.memory is not None and agent.memory is not None:
@@ -49,11 +56,11 @@ def judge_end(
     )
 
 
-def _wrong(before: Agent, now: Agent | None, kills: int) -> str:
+def _wrong(before: Agent, now: Agent | None, kills: int, told: Callable[[str], str]) -> str:
     if now is None:
-        return "its pod is not there"
+        return f"its pod is not there{told(before.uid)}"
     if now.uid != before.uid:
-        return f"its pod was {before.uid} and is {now.uid}"
+        return f"its pod was {before.uid} and is {now.uid}{told(before.uid)}"
     if now.restarts - before.restarts > kills:
         restarts = now.restarts - before.restarts
         return f"restarted {restarts} times and was killed {kills} times; ended last: {now.last_end}"

@@ -1,6 +1,6 @@
 """The promise that every good idle card is offered again, judged by the kubelet's own record."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from tests.cluster.chaos.history import Deed, Event, Pods, PodSeen, Sample
 from tests.cluster.chaos.pod_ends import pod_ends
@@ -39,6 +39,8 @@ class _Node:
         self.waits: dict[str, float] = {}
         """card to since when all is there for it to be offered"""
         self.judged: set[str] = set()
+        self.suspected: list[Violation] = []
+        """violations, unless the next look at the pods shows one that failed after the plugin had answered it"""
         self.lacking: dict[str, int] = {}
         """card to the number of samples, one after the other, in which it should have been offered and was not"""
 
@@ -57,7 +59,8 @@ def offered_again(
     A wait begins when kubelet and agent serve, the card is good, and no pod holds it; what ends one of these ends the
     wait. It may last the promised time, and from the moment that the card became good its probation besides. From then
     on the card is offered in each sample as long as the wait goes on; one sample without it may have been taken in the
-    instant before the record knew of a fault, a second one not.
+    instant before the record knew of a fault, a second one not. The pods are looked at less often than the nodes: one
+    that failed after its `Allocate` was answered is seen a little later than its card is missing.
     """
     ends = pod_ends(history)
     nodes: dict[str, _Node] = {}
@@ -67,7 +70,10 @@ def offered_again(
         if isinstance(event, Pods):
             for pod in event.pods:
                 if _may_have_been_answered(pod) and ends.get(pod.uid) == event.at:
-                    nodes.setdefault(pod.node, _Node()).given_up_until = event.at + bounds.never_shown_seconds
+                    node = nodes.setdefault(pod.node, _Node())
+                    node.given_up_until = event.at + bounds.never_shown_seconds
+                    node.suspected.clear()
+            violations += _confirmed(nodes)
         elif isinstance(event, Deed):
             _take_in(event, nodes.setdefault(event.node, _Node()))
         else:
@@ -80,10 +86,17 @@ def offered_again(
                 node.lacking[card] = node.lacking.get(card, 0) + 1 if what else 0
                 if node.lacking[card] == LACKING_SAMPLES:
                     waited = event.at - node.waits[card]
-                    violations.append(
+                    node.suspected.append(
                         Violation(event.at, event.node, card, f"idle and good for {waited:.1f} s: {what}")
                     )
-    return checks, tuple(violations)
+    return checks, tuple(violations + _confirmed(nodes))
+
+
+def _confirmed(nodes: Mapping[str, _Node]) -> list[Violation]:
+    confirmed = [violation for node in nodes.values() for violation in node.suspected]
+    for node in nodes.values():
+        node.suspected.clear()
+    return confirmed
 
 
 def _may_have_been_answered(pod: PodSeen) -> bool:

@@ -53,7 +53,7 @@ def run_chaos(chaos: ChaosCluster, seed: int, count: int, history: Path) -> Outc
     kills = agent_kills(deeds, overlay.PLUGIN)
     tallies = (
         *judge(record.events, RESOURCES, BOUNDS),
-        *judge_end(before, after, kills, missing, time.time()),
+        *judge_end(before, after, kills, missing, time.time(), chaos.told_of),
     )
     return Outcome(seed, began, tuple(record.events), tallies, before, after, load.made, settled_seconds)
 

@@ -1,11 +1,13 @@
 """The place of chaos: a cluster of its own, two NPU nodes, small disks under their kubelets, the shipped product."""
 
+import json
 import shutil
 from pathlib import Path
 from typing import Any
 
 import yaml
 
+from tests.cluster.cache import cache_folder
 from tests.cluster.chaos import overlay
 from tests.cluster.chaos.api import Api
 from tests.cluster.chaos.plan import Site
@@ -89,6 +91,17 @@ class ChaosCluster:
     def agents_ready(self) -> bool:
         pods = self.agent_pods()
         return len(pods) == len(NODES) * len(AGENTS) and all(map(is_ready, pods))
+
+    def told_of(self, uid: str) -> str:
+        """What the events say of an agent's pod; the API server keeps them for an hour."""
+        path = "/api/v1/namespaces/kube-system/events?fieldSelector=involvedObject.uid%3D" + uid
+        events = json.loads(self.cluster.kubectl("get", "--raw", path))["items"]
+        return "".join(f"; {event['reason']}: {event['message']}" for event in events)
+
+    def keep_logs(self) -> Path:
+        """Out of the reach of later runs, which remove older runs' logs."""
+        kept = cache_folder() / "chaos" / self.cluster.run.id
+        return Path(shutil.copytree(self.cluster.run.logs, kept))
 
     def close(self) -> None:
         self.cluster.close()
