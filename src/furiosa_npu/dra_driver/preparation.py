@@ -10,7 +10,7 @@ from furiosa_npu.allocation.container_edits import ContainerEdits
 from furiosa_npu.allocation.pe_form import PeForm
 from furiosa_npu.dra_driver.claim import Claim, ClaimName, Result
 from furiosa_npu.dra_driver.npu_config import NpuConfig
-from furiosa_npu.dra_driver.prepared import Pe, PreparedClaim, PreparedDevice, PreparedRequest, State, held_pes
+from furiosa_npu.dra_driver.prepared import Pe, PreparedClaim, PreparedDevice, PreparedRequest, State, held_pes, pes_of
 from furiosa_npu.hardware.reading import Reading
 
 
@@ -98,9 +98,9 @@ def conflicts(named: ClaimName, results: Sequence[Result], looks: Looks, state: 
     taken: dict[Pe, str] = {}
     for result in results:
         looked = looks.get(result.device)
-        if looked is None or result.admin_access:
+        if looked is None or looked.card is None or result.admin_access:
             continue
-        pes = [Pe(looked.card_id, number) for number in looked.pes]
+        pes = pes_of(looked.card_id, looked.card.key, looked.pes)
         others = dict.fromkeys(held[pe] for pe in pes if pe in held and held[pe].uid != named.uid)
         reasons += [f"{result.device} has PEs that {other} holds on this node" for other in others]
         twice = dict.fromkeys(taken[pe] for pe in pes if pe in taken)
@@ -136,6 +136,7 @@ def _request(name: str, results: Sequence[Result], config: NpuConfig, looks: Loo
             admin_access=result.admin_access,
             card_id=looked.card_id,
             uuid=card.uuid,
+            place=card.key,
             pes=looked.pes,
             device_nodes=node.edits([card], form).device_nodes,
         )
