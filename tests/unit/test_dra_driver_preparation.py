@@ -34,6 +34,7 @@ def test_two_cards_of_one_request_have_one_environment_that_names_both() -> None
                 admin_access=False,
                 card_id=of.uuid or "",
                 uuid=of.uuid,
+                place=f"warboy npu{of.index}",
                 pes=(0, 1),
                 device_nodes=container_edits([of], "fused", HOST, None).device_nodes,
             )
@@ -122,6 +123,23 @@ def test_parts_of_a_card_go_to_two_claims_and_no_pe_to_both() -> None:
     for device in ("npu-w0", "npu-w0-pe0"):
         with pytest.raises(Refusal, match="default/first"):
             _prepared(claim("second", [result(device)], uid=UIDS[1]), looks, state)
+
+
+def test_a_card_that_has_a_held_cards_number_by_now_is_refused() -> None:
+    """The driver was loaded anew within a boot: the first claim's container opens that number, whichever card it is."""
+    first = _prepared(claim("first", [result("npu-w0")]))
+    moved = {"npu-w0": whole(warboy(1, uuid="WARBOY-0")), "npu-w1": whole(warboy(0, uuid="WARBOY-1"))}
+    for device in moved:
+        with pytest.raises(Refusal, match=f"{device} has PEs that claim default/first"):
+            _prepared(claim("second", [result(device)], uid=UIDS[1]), moved, {UIDS[0]: first})
+
+
+def test_a_card_that_shows_no_uuid_for_a_while_is_still_held() -> None:
+    """It goes by another id then, and by its old number."""
+    first = _prepared(claim("first", [result("npu-w0")]))
+    nameless = {"npu-0000-01-00-0": whole(warboy(0))._replace(card_id="0000:01:00.0")}
+    with pytest.raises(Refusal, match="npu-0000-01-00-0 has PEs that claim default/first"):
+        _prepared(claim("second", [result("npu-0000-01-00-0")], uid=UIDS[1]), nameless, {UIDS[0]: first})
 
 
 def test_a_claim_with_one_pe_twice_is_refused() -> None:

@@ -25,6 +25,7 @@ DEVICES = st.builds(
     admin_access=st.booleans(),
     card_id=TEXT,
     uuid=st.none() | TEXT,
+    place=TEXT,
     pes=st.lists(st.integers(0, 255), max_size=4).map(tuple),
     device_nodes=PATHS.map(lambda paths: tuple(DeviceNode(*pair) for pair in paths)),
 )

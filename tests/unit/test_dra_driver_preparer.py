@@ -229,6 +229,18 @@ def test_a_call_that_nobody_waits_for_prepares_nothing(desk: Desk) -> None:
     assert (desk.state(), desk.files()) == (None, [])
 
 
+def test_a_driver_that_is_closed_prepares_nothing_new_and_answers_what_stands(desk: Desk) -> None:
+    """It hands its node over: running pods keep what they have, their Unprepare is served, the next are told why."""
+    desk.allocated(TRAIN, "npu-w0")
+    desk.allocated(SERVE, "npu-w1")
+    train = desk.prepared(TRAIN)
+    desk.preparer.closed = "this node's cards are handed out by the device plugin"
+    assert desk.prepared(TRAIN) == train
+    assert desk.refused(SERVE) == f"{SERVE}: this node's cards are handed out by the device plugin"
+    assert len(desk.looked) == 1
+    assert run(desk.preparer.unprepare((TRAIN,))) == {TRAIN: None}
+
+
 def test_a_claim_of_another_boot_is_looked_at_and_prepared_anew(tmp_path: Path) -> None:
     """Its card has another number now; the CDI file names the new files, under a new device name."""
     before = Desk(tmp_path)

@@ -120,3 +120,16 @@ def test_what_another_boot_left_and_the_api_server_no_longer_backs_is_ended(desk
     assert run(_restorer(desk, "boot-2").end_stale()) == Restored(ended=(Stale(TRAIN.uid, said, ended=True),))
     assert desk.state() == {SERVE.uid: serve}
     assert desk.files() == [file_name(SERVE.uid)]
+
+
+def test_of_two_claims_that_share_a_pe_none_is_made_out(desk: Desk) -> None:
+    """One of the files was left by a crash before its claim was answered, and nobody can say which."""
+    desk.prepared(TRAIN)
+    left_by_a_crash = (desk.cdi / file_name(TRAIN.uid)).read_text()
+    run(desk.preparer.unprepare((TRAIN,)))
+    desk.allocated(SERVE, "npu-w0")
+    desk.prepared(SERVE)
+    (desk.cdi / file_name(TRAIN.uid)).write_text(left_by_a_crash)
+    desk.path.write_text("{")
+    with pytest.raises(Unclear, match=r"npu-w0 has PEs that claim .* holds on this node: nothing more is prepared"):
+        run(_restorer(desk).rebuild())

@@ -10,7 +10,7 @@ from furiosa_npu.allocation.container_edits import ContainerEdits
 from furiosa_npu.allocation.pe_form import PeForm
 from furiosa_npu.dra_driver.claim import Claim, ClaimName, Result
 from furiosa_npu.dra_driver.npu_config import NpuConfig
-from furiosa_npu.dra_driver.prepared import Pe, PreparedClaim, PreparedDevice, PreparedRequest, State, held_pes
+from furiosa_npu.dra_driver.prepared import Pe, PreparedClaim, PreparedDevice, PreparedRequest, State, held_pes, pes_of
 from furiosa_npu.hardware.reading import Reading
 
 
@@ -85,10 +85,28 @@ def check_same(prepared: PreparedClaim, results: Sequence[Result]) -> None:
 def prepare(claim: Claim, results: Sequence[Result], looks: Looks, state: State, node: Node) -> PreparedClaim:
     """The claim as it is to be prepared. Raises Refusal, with every reason that there is."""
     reasons = [reason for result in results if (reason := _unfit(result, looks)) is not None]
-    reasons += _conflicts(claim.named, results, looks, state, node.boot_id)
+    reasons += conflicts(claim.named, results, looks, state, node.boot_id)
     if reasons:
         raise Refusal(f"{claim.named}: {'; '.join(reasons)}")
     return assemble(claim, results, looks, node)
+
+
+def conflicts(named: ClaimName, results: Sequence[Result], looks: Looks, state: State, boot_id: str) -> list[str]:
+    """The last line against two claims with one PE, whatever the scheduler thought: why it cannot be prepared."""
+    held = held_pes(state, boot_id)
+    reasons = []
+    taken: dict[Pe, str] = {}
+    for result in results:
+        looked = looks.get(result.device)
+        if looked is None or looked.card is None or result.admin_access:
+            continue
+        pes = pes_of(looked.card_id, looked.card.key, looked.pes)
+        others = dict.fromkeys(held[pe] for pe in pes if pe in held and held[pe].uid != named.uid)
+        reasons += [f"{result.device} has PEs that {other} holds on this node" for other in others]
+        twice = dict.fromkeys(taken[pe] for pe in pes if pe in taken)
+        reasons += [f"{result.device} has PEs of {device}, which the claim has too" for device in twice]
+        taken |= dict.fromkeys(pes, result.device)
+    return reasons
 
 
 def assemble(claim: Claim, results: Sequence[Result], looks: Looks, node: Node) -> PreparedClaim:
@@ -118,6 +136,7 @@ def _request(name: str, results: Sequence[Result], config: NpuConfig, looks: Loo
             admin_access=result.admin_access,
             card_id=looked.card_id,
             uuid=card.uuid,
+            place=card.key,
             pes=looked.pes,
             device_nodes=node.edits([card], form).device_nodes,
         )
@@ -136,24 +155,6 @@ def _unfit(result: Result, looks: Looks) -> str | None:
     if looked.refusal is not None and not result.admin_access:
         return f"{result.device}: {looked.refusal}"
     return None
-
-
-def _conflicts(named: ClaimName, results: Sequence[Result], looks: Looks, state: State, boot_id: str) -> list[str]:
-    """The last line against two claims with one PE, whatever the scheduler thought."""
-    held = held_pes(state, boot_id)
-    reasons = []
-    taken: dict[Pe, str] = {}
-    for result in results:
-        looked = looks.get(result.device)
-        if looked is None or result.admin_access:
-            continue
-        pes = [Pe(looked.card_id, number) for number in looked.pes]
-        others = dict.fromkeys(held[pe] for pe in pes if pe in held and held[pe].uid != named.uid)
-        reasons += [f"{result.device} has PEs that {other} holds on this node" for other in others]
-        twice = dict.fromkeys(taken[pe] for pe in pes if pe in taken)
-        reasons += [f"{result.device} has PEs of {device}, which the claim has too" for device in twice]
-        taken |= dict.fromkeys(pes, result.device)
-    return reasons
 
 
 def _listed(devices: Iterable[str]) -> str:

@@ -1,6 +1,6 @@
 """What is prepared on this node: a value. Pure; `prepared_document` puts it into a file and reads it again."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from furiosa_npu.allocation.container_edits import DeviceNode, Mount
@@ -20,9 +20,16 @@ class PreparedDevice(NamedTuple):
     card_id: str
     """which survives reboots: its UUID, else its PCI address"""
     uuid: str | None
+    place: str
+    """the card's family and name in this boot, by which its device files go: `warboy npu0`"""
     pes: tuple[int, ...]
     """PEs of the card, in order"""
     device_nodes: tuple[DeviceNode, ...]
+
+    @property
+    def held(self) -> "tuple[Pe, ...]":
+        """What no other claim may have: its PEs under both names of their card, or nothing where it only looks on."""
+        return () if self.admin_access else pes_of(self.card_id, self.place, self.pes)
 
 
 class PreparedRequest(NamedTuple):
@@ -61,17 +68,24 @@ State = Mapping[str, PreparedClaim]
 class Pe(NamedTuple):
     """One processing element of one card."""
 
-    card_id: str
+    card: str
+    """its id, or its place"""
     number: int
+
+
+def pes_of(card_id: str, place: str, numbers: Sequence[int]) -> tuple[Pe, ...]:
+    """Under both names: a container opens what has the name it was given, whichever card that is by now, as after a
+    driver was loaded anew; and a card that shows no UUID for a while goes by another id.
+    """
+    return tuple(Pe(card, number) for card in (card_id, place) for number in numbers)
 
 
 def held_pes(state: State, boot_id: str) -> dict[Pe, ClaimName]:
     """Which PE which claim holds in this boot: nothing runs that was started in another. Admin access holds none."""
     return {
-        Pe(device.card_id, number): claim.named
+        pe: claim.named
         for claim in state.values()
         if claim.boot_id == boot_id
         for device in claim.devices
-        if not device.admin_access
-        for number in device.pes
+        for pe in device.held
     }

@@ -114,6 +114,7 @@ def _device(fields: Fields) -> PreparedDevice:
         admin_access=fields.flag("admin_access"),
         card_id=fields.text("card_id"),
         uuid=fields.optional_text("uuid"),
+        place=fields.text("place"),
         pes=pes,
         device_nodes=tuple(DeviceNode(*pair) for pair in _pairs(fields, "device_nodes")),
     )

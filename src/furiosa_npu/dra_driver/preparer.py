@@ -46,6 +46,8 @@ class Preparer:
         self._fetch = fetch
         self._look = look
         self._in_thread = in_thread
+        self.closed: str | None = None
+        """why nothing new is prepared, such as for a driver that hands its node over; what stands is answered"""
 
     async def prepare(self, asked: Sequence[ClaimName]) -> dict[ClaimName, Outcome]:
         """What became of each claim."""
@@ -117,6 +119,8 @@ class Preparer:
         if prepared is not None:
             check_same(prepared, results)
             return prepared
+        if self.closed is not None:
+            raise Refusal(f"{named}: {self.closed}")
         return None if looks is None else prepare(claim, results, looks, state, self._node)
 
     def _unprepare(self, asked: Sequence[ClaimName]) -> dict[ClaimName, Refusal | None]:

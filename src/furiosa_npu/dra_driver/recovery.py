@@ -14,8 +14,8 @@ from typing import NamedTuple
 
 from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import specification
-from furiosa_npu.dra_driver.preparation import Looks, Node, Refusal, assemble, check_claim, check_same
-from furiosa_npu.dra_driver.prepared import State
+from furiosa_npu.dra_driver.preparation import Looks, Node, Refusal, assemble, check_claim, check_same, conflicts
+from furiosa_npu.dra_driver.prepared import PreparedClaim, State
 
 
 class Stale(NamedTuple):
@@ -58,7 +58,7 @@ def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim | NotFetched
 
     `files`: the CDI specifications of claims, by UID; None: it cannot be read. `claims`: what the API server has.
     """
-    state = {}
+    state: dict[str, PreparedClaim] = {}
     unclear = []
     for uid, found in files.items():
         claim = claims.get(uid)
@@ -76,6 +76,10 @@ def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim | NotFetched
         missing = [result.device for result in results if result.device not in looks or not looks[result.device].card]
         if missing:
             unclear.append(f"{claim.named}: {', '.join(missing)} is not seen on this node")
+            continue
+        shared = conflicts(claim.named, results, looks, state, node.boot_id)
+        if shared:
+            unclear.append(f"{claim.named}: {'; '.join(shared)}")
             continue
         prepared = assemble(claim, results, looks, node)
         if specification(prepared) != found:

@@ -110,7 +110,10 @@ class StateFile:
         except OSError as error:
             raise StateError(f"{lock}: {error.strerror}: without the lock nothing is prepared") from error
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX)
+            except OSError as error:
+                raise StateError(f"{lock}: {error.strerror}: without the lock nothing is prepared") from error
             yield LockedState(f"{self._folder}/{FILE_NAME}")
         finally:
             os.close(descriptor)
