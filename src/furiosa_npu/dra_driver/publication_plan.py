@@ -2,10 +2,10 @@
 
 Consumers of a pool believe its highest generation, and that only when as many slices of it are there as each of them
 says. So each change is written under a new generation, and nobody acts on half of it. The order keeps more: counters
-are stored, and read back, before a device that consumes them is written; the slices with counters come last where
-nothing of theirs changes; what is no longer wanted is deleted when all else stands, counters when no device is. While it is not known whether
-taints are stored, a pool with tainted devices says that a slice is missing: no consumer takes a tainted card for a good
-one, should they be dropped.
+are stored, and read back, before a device that consumes them is written; where none of them is new, they come last.
+What is no longer wanted is deleted when all else stands, counters when no device is left. While it is not known whether
+taints are stored, a pool with tainted devices says that one more slice is to come: no consumer takes a tainted card for
+a good one, should they be dropped.
 """
 
 from collections.abc import Mapping, Sequence
