@@ -71,12 +71,16 @@ def restricted(card: Reading, pes: tuple[int, ...]) -> Reading:
     )
 
 
-def unit_id(card_id: str, partition: Partition) -> str:
-    """The unit's id; whether it is a DNS label depends on the card's id."""
+def card_unit_id(card_id: str) -> str:
+    """The id of the unit that is the whole card; whether it is a DNS label depends on the card's id."""
     name = card_id.lower()
-    if ":" in name:
-        name = name.replace(":", "-").replace(".", "-")
-    return f"npu-{name}-{partition.suffix}" if partition.suffix else f"npu-{name}"
+    return f"npu-{name.replace(':', '-').replace('.', '-') if ':' in name else name}"
+
+
+def unit_id(card_id: str, partition: Partition) -> str:
+    """The id of the unit that is this part of the card."""
+    card = card_unit_id(card_id)
+    return f"{card}-{partition.suffix}" if partition.suffix else card
 
 
 def parse_unit_id(unit: str) -> tuple[str, tuple[int, ...] | None]:

@@ -9,7 +9,7 @@ became of it. Left out are cards without a name that lasts, those that no driver
 from collections.abc import Collection, Iterable
 from typing import NamedTuple
 
-from furiosa_npu.allocation.partition import PARTITIONED, parse_unit_id, partition_of
+from furiosa_npu.allocation.partition import PARTITIONED, card_unit_id, parse_unit_id, partition_of
 from furiosa_npu.allocation.pool import Pool, Unit
 from furiosa_npu.cluster.api import rfc3339
 from furiosa_npu.cluster.node import is_dns_label, is_label_value
@@ -88,15 +88,14 @@ def offering(pool: Pool, held: Collection[str], other_plane: Collection[str], ta
 
 def _unfit(unit: Unit, *, held: bool) -> str | None:
     """Why the unit is no device, or None."""
+    if not held and (unit.card.index is None or unit.verdict.state == "gone"):
+        return unit.verdict.reason
     if unit.card_id == unit.card.name:
         return "the card shows neither UUID nor PCI address: it has no name that lasts"
-    if not is_dns_label(unit.id) or parse_unit_id(unit.id)[1] != unit.card.pes:
+    card = card_unit_id(unit.card_id)
+    if not is_dns_label(card) or not is_dns_label(unit.id) or parse_unit_id(card) != (card, None):
         return f"found the name {unit.id!r}, expected a DNS label of at most 63 characters (the driver's device_uuid)"
-    if held:
-        return None
-    if unit.verdict.state == "gone":
-        return "it is gone"
-    return unit.verdict.reason if unit.card.index is None else None
+    return None
 
 
 def _size(unit: Unit) -> tuple[int, tuple[int, ...]]:

@@ -2,10 +2,10 @@
 
 Consumers of a pool believe its highest generation, and that only when as many slices of it are there as each of them
 says. So each change is written under a new generation, and nobody acts on half of it. The order keeps more: counters
-are stored, and read back, before a device that consumes them is written; the slices with counters come last where
-nothing of theirs changes; what is no longer wanted is deleted when all else stands. While it is not known whether
-taints are stored, a pool with tainted devices says that a slice is missing: no consumer takes a tainted card for a good
-one, should they be dropped.
+are stored, and read back, before a device that consumes them is written; where none of them is new, they come last.
+What is no longer wanted is deleted when all else stands, counters when no device is left. While it is not known whether
+taints are stored, a pool with tainted devices says that one more slice is to come: no consumer takes a tainted card for
+a good one, should they be dropped.
 """
 
 from collections.abc import Mapping, Sequence
@@ -64,7 +64,9 @@ def next_writes(groups: Sequence[Group], stored: Mapping[str, Slice], owner: Own
         return tuple(counters)
     if pending:
         return tuple([write for write in pending if not slices[write.name].counter_sets] + counters)
-    return tuple(Write(name, found, None, pool) for name, found in stored.items() if name not in slices)
+    unwanted = [Write(name, found, None, pool) for name, found in stored.items() if name not in slices]
+    devices = [write for write in unwanted if write.name in standing and standing[write.name].devices]
+    return tuple(devices or unwanted)
 
 
 def _is_right(found: Slice | None, content: Content, owner: Owner, count: int) -> bool:
