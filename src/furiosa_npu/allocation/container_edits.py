@@ -32,16 +32,22 @@ def container_edits(
 ) -> ContainerEdits:
     """The edits for `cards`, in the order of their number; every card must have an index and its device files."""
     ordered = sorted(cards, key=lambda card: (card.family, card.index or 0))
+    files = file_edits(ordered, roots, furiosactl_host_path)
+    return files._replace(environment=_environment(ordered, form) | dict(files.environment))
+
+
+def file_edits(cards: Sequence[Reading], roots: Roots, furiosactl_host_path: str | None) -> ContainerEdits:
+    """What of the edits tells the cards' files and where they are, and names no card in the environment."""
     mounts = []
-    environment = _environment(ordered, form)
+    environment = {}
     if furiosactl_host_path is not None:
         mounts.append(Mount(furiosactl_host_path, FURIOSACTL_IN_CONTAINER))
     if roots.sysfs != "/sys":
         mounts.append(Mount(roots.sysfs, roots.sysfs))
-        environment |= {"FURIOSA_DEVFS_ROOT": "/dev", "FURIOSA_SYSFS_ROOT": roots.sysfs}
+        environment = {"FURIOSA_DEVFS_ROOT": "/dev", "FURIOSA_SYSFS_ROOT": roots.sysfs}
     nodes = tuple(
         DeviceNode(f"{roots.devfs.rstrip('/')}/{file.path}", f"/dev/{file.path}")
-        for card in ordered
+        for card in cards
         for file in card.device_files
         if _is_given(card, file)
     )

@@ -29,6 +29,8 @@ class ApiRequest(NamedTuple):
     accept: str = "application/json"
     content_type: str | None = None
     body: str | None = None
+    only: tuple[str, ...] = ()
+    """keys that lead to the part of the answer's JSON that is wanted; the child keeps the rest to itself"""
 
 
 class Answer(NamedTuple):

@@ -1,7 +1,8 @@
-"""The API's Node (core/v1): its name, its labels, and the two requests that read and change them. Pure."""
+"""The API's Node (core/v1): its name, its labels, its programs' versions, and the requests for them. Pure."""
 
 import json
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from furiosa_npu.cluster.api import METADATA_ONLY, ApiRequest
 
@@ -12,6 +13,15 @@ EXPECTED_NODE_NAME = "a node's name: up to 253 of a-z, 0-9, - and ., beginning a
 EXPECTED_LABEL_VALUE = (
     "a label value: up to 63 of A-Z, a-z, 0-9, -, _ and ., beginning and ending with a letter or digit"
 )
+
+
+class NodeInfo(NamedTuple):
+    """Of the node's `status.nodeInfo`."""
+
+    kubelet_version: str
+    """`v1.31.4`"""
+    container_runtime_version: str
+    """`containerd://2.0.1`"""
 
 
 def is_node_name(text: str) -> bool:
@@ -29,6 +39,22 @@ def is_label_value(text: str) -> bool:
 def get_node(name: str) -> ApiRequest:
     """Reads the node's metadata. Raises ValueError for what is no node's name."""
     return ApiRequest("GET", node_path(name), METADATA_ONLY)
+
+
+def get_node_info(name: str) -> ApiRequest:
+    """Reads `status.nodeInfo` alone: a node's status can be 100 KiB. Raises ValueError for what is no node's name."""
+    return ApiRequest("GET", node_path(name), only=("status", "nodeInfo"))
+
+
+def node_info_of(body: object) -> NodeInfo:
+    """From the answer to `get_node_info`. Raises ValueError where it is no such part of a node."""
+    told = [body.get(key) if isinstance(body, dict) else None for key in ("kubeletVersion", "containerRuntimeVersion")]
+    if not all(isinstance(version, str) and version for version in told):
+        raise ValueError(
+            f"the API server's answer, status.nodeInfo: found {str(body)[:80]}, "
+            "expected an object with kubeletVersion and containerRuntimeVersion"
+        )
+    return NodeInfo(*map(str, told))
 
 
 def patch_node_labels(name: str, labels: Mapping[str, str | None]) -> ApiRequest:

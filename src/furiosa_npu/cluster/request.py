@@ -15,6 +15,7 @@ import json
 import os
 import signal
 import sys
+from collections.abc import Sequence
 
 from furiosa_npu.cluster.api import Access, ApiRequest
 from furiosa_npu.cluster.connection import AccessError, Connection, in_cluster
@@ -30,11 +31,19 @@ def main() -> int:
     try:
         conversation = Conversation(_connection(access), access.timeout_seconds)
         for request in question["requests"]:
-            status, body = conversation.ask(ApiRequest(**request))
-            _write({"status": status, "body": body})
+            asked = ApiRequest(**request)
+            status, body = conversation.ask(asked)
+            _write({"status": status, "body": part(body, asked.only) if 200 <= status < 300 else body})
     except AccessError as error:
         _write({"error": str(error)})
     return 0
+
+
+def part(body: object, keys: Sequence[str]) -> object:
+    """What the keys lead to; None where they lead nowhere."""
+    for key in keys:
+        body = body.get(key) if isinstance(body, dict) else None
+    return body
 
 
 def _write(answer: dict[str, object]) -> None:

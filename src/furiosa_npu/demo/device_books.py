@@ -72,8 +72,11 @@ class DeviceBooks:
         self.allotments = {place: held for place, held in self.allotments.items() if place.pod_uid in active}
 
     def merged_answer(self, pod_uid: str, container: str) -> ContainerAllocateResponse:
-        """What the container runs with. Of two resources' answers the first keeps a variable, a path, a mount."""
-        merged = ContainerAllocateResponse({}, (), ())
+        """What the container runs with. Of two resources' answers the first keeps a variable, a path, a mount.
+
+        A CDI device that both name is given once (`getCDIDeviceInfo` of newer kubelets).
+        """
+        merged = ContainerAllocateResponse({})
         for place, (_, answer) in self.allotments.items():
             if (place.pod_uid, place.container) == (pod_uid, container):
                 mounted = {mount.container_path for mount in merged.mounts}
@@ -82,6 +85,7 @@ class DeviceBooks:
                     {**answer.envs, **merged.envs},
                     merged.mounts + tuple(mount for mount in answer.mounts if mount.container_path not in mounted),
                     merged.devices + tuple(device for device in answer.devices if device.container_path not in given),
+                    tuple(dict.fromkeys(merged.cdi_devices + answer.cdi_devices)),
                 )
         return merged
 

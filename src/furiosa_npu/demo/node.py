@@ -23,6 +23,7 @@ class Node:
         self.simulation = Simulation.create(f"{folder}/sim", cards, plain_files=True)
         self.device_plugins_dir = f"{folder}/plugins"
         self.host_tools_dir = f"{folder}/bin"
+        self.cdi_dir = f"{folder}/cdi"
         self.log = f"{folder}/agents.log"
         os.mkdir(self.device_plugins_dir)
         self.kubelet = Kubelet(self.device_plugins_dir, f"{folder}/pod-resources.sock", time.monotonic)
@@ -52,6 +53,7 @@ class Node:
             *("--pod-resources-socket", f"{self.folder}/pod-resources.sock"),
             *("--host-tools-dir", self.host_tools_dir),
             *("--state-dir", self.folder),
+            *("--cdi-dir", self.cdi_dir),
             *("--furiosactl", self._furiosactl),
             *("--listen-address", listen_address),
             *options,

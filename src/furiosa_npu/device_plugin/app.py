@@ -15,6 +15,8 @@ from furiosa_npu.cluster.node import EXPECTED_NODE_NAME, is_node_name
 from furiosa_npu.cluster.outbox import Outbox
 from furiosa_npu.cluster.writer import Writer
 from furiosa_npu.device_plugin.endpoint import Endpoint
+from furiosa_npu.device_plugin.injector import ApiNode, Injector
+from furiosa_npu.device_plugin.node_specification import NodeSpecification
 from furiosa_npu.device_plugin.plugin_metrics import Counts
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
 from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings, rules
@@ -90,11 +92,21 @@ class App:
             self._folder_changed,
             self._announce,
         )
+        writer = self._writer()
+        self._injector = Injector(
+            settings.injection,
+            NodeSpecification(settings.cdi_dir, self._roots, self._tools.furiosactl),
+            self._edits,
+            writer if isinstance(writer, str) else ApiNode(Access(settings.kubeconfig), settings.node_name or ""),
+            self._cycle.know,
+            self._conditions,
+            log,
+        )
         self._plugins = {
             resource: ResourcePlugin(
                 resource,
                 self._pool,
-                self._edits,
+                self._injector,
                 self._streams_changed,
                 self._answered,
                 self._cycle.know,
@@ -117,7 +129,11 @@ class App:
             self._conditions,
             clock,
         )
-        self._announcements = Announcements(log, self._counts.transition, self._writer(), settings.node_name or "")
+        if isinstance(writer, str):
+            log.info(f"no events and no node condition ({writer}): reasons stand here, at /status and at /metrics")
+        self._announcements = Announcements(
+            log, self._counts.transition, None if isinstance(writer, str) else writer, settings.node_name or ""
+        )
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
@@ -158,7 +174,13 @@ class App:
         )
         self._tools.furiosactl()
         offers = [self._offer(endpoint) for endpoint in self._endpoints.values()]
-        parts = (self._own_plane(), *offers, self._cycle.look(events), self._cycle.settle())
+        parts = (
+            self._own_plane(),
+            *offers,
+            self._cycle.look(events),
+            self._cycle.settle(),
+            self._injector.decide(),
+        )
         tasks = [asyncio.create_task(part) for part in parts]
         try:
             await asyncio.gather(*tasks)
@@ -179,23 +201,18 @@ class App:
         await self._plane_is_ours.wait()
         await endpoint.run()
 
-    def _writer(self) -> Writer | None:
-        """None, and a line in the log, where nobody can be told through the API server."""
+    def _writer(self) -> Writer | str:
+        """Or why nobody can be told, or asked, through the API server."""
         node = self._settings.node_name
         if node is None or not is_node_name(node):
             found = "none" if node is None else repr(node)
-            lack = f"--node-name: found {found}, expected {EXPECTED_NODE_NAME}"
-        else:
-            writer = Writer(
-                Outbox(Source(PROGRAM.name, node)),
-                Access(self._settings.kubeconfig),
-                lambda remark: self._log.entry(remark.level, remark.text, {}),
-            )
-            if writer.enabled:
-                return writer
-            lack = f"no --kubeconfig, and no pod's token at {SERVICE_ACCOUNT}/token"
-        self._log.info(f"no events and no node condition ({lack}): reasons stand here, at /status and at /metrics")
-        return None
+            return f"--node-name: found {found}, expected {EXPECTED_NODE_NAME}"
+        writer = Writer(
+            Outbox(Source(PROGRAM.name, node)),
+            Access(self._settings.kubeconfig),
+            lambda remark: self._log.entry(remark.level, remark.text, {}),
+        )
+        return writer if writer.enabled else f"no --kubeconfig, and no pod's token at {SERVICE_ACCOUNT}/token"
 
     def _introduce(self) -> None:
         settings = self._settings
@@ -212,6 +229,7 @@ class App:
 
     def _pool_changed(self) -> None:
         self._cycle.pool_changed()
+        self._injector.pool_changed(self._pool.pool)
         for plugin in self._plugins.values():
             plugin.changed()
         self._announce()

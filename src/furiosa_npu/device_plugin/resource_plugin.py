@@ -1,11 +1,10 @@
 """One resource name towards the kubelet: translates the device plugin protocol to the pool and back."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable
 
-from furiosa_npu.allocation.container_edits import ContainerEdits
 from furiosa_npu.allocation.pool import Offer
-from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.device_plugin.injector import Injector
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.kubelet.plugin_service import Refusal
 from furiosa_npu.watch.npu_pool import NpuPool, Refused
@@ -20,7 +19,7 @@ class ResourcePlugin:
         self,
         resource: str,
         pool: NpuPool,
-        edits: Callable[[Sequence[Reading]], ContainerEdits],
+        injector: Injector,
         on_streams: Callable[[str], None],
         on_answer: Callable[[str, str, str | None, float], None],
         until_known: Callable[[], Awaitable[None]],
@@ -32,7 +31,7 @@ class ResourcePlugin:
         """
         self.resource = resource
         self._pool = pool
-        self._edits = edits
+        self._injector = injector
         self._on_streams = on_streams
         self._on_answer = on_answer
         self._until_known = until_known
@@ -103,13 +102,13 @@ class ResourcePlugin:
         asked = tuple(dict.fromkeys(unit for part in request.container_requests for unit in part.devices_ids))
         try:
             await self._until_known()
-            cards = dict(zip(asked, await self._pool.hand_over(self.resource, asked), strict=True))
+            cards = await self._pool.hand_over(self.resource, asked, self._injector.ready)
         except Refused as refused:
             self._on_answer("Allocate", self.resource, str(refused), self._clock() - started)
             raise Refusal(str(refused)) from refused
         response = v1beta1.AllocateResponse(
             tuple(
-                _rendered(self._edits([cards[unit] for unit in dict.fromkeys(part.devices_ids)]))
+                self._injector.answer({unit: cards[unit] for unit in part.devices_ids})
                 for part in request.container_requests
             )
         )
@@ -120,7 +119,7 @@ class ResourcePlugin:
         started = self._clock()
         try:
             await self._until_known()
-            await self._pool.last_look(self.resource, request.devices_ids)
+            await self._pool.last_look(self.resource, request.devices_ids, self._injector.ready)
         except Refused as refused:
             self._on_answer("PreStartContainer", self.resource, str(refused), self._clock() - started)
             raise Refusal(str(refused)) from refused
@@ -131,11 +130,3 @@ class ResourcePlugin:
 def _device(offer: Offer) -> v1beta1.Device:
     topology = None if offer.numa_node is None else v1beta1.TopologyInfo((v1beta1.NUMANode(offer.numa_node),))
     return v1beta1.Device(offer.id, v1beta1.HEALTHY if offer.healthy else v1beta1.UNHEALTHY, topology)
-
-
-def _rendered(edits: ContainerEdits) -> v1beta1.ContainerAllocateResponse:
-    return v1beta1.ContainerAllocateResponse(
-        envs=edits.environment,
-        mounts=tuple(v1beta1.Mount(mount.container_path, mount.host_path, read_only=True) for mount in edits.mounts),
-        devices=tuple(v1beta1.DeviceSpec(node.container_path, node.host_path, "rw") for node in edits.device_nodes),
-    )

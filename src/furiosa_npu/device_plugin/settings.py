@@ -8,6 +8,7 @@ from furiosa_npu.agent.options import Option
 from furiosa_npu.agent.settings import Program, Subcommand, common_options
 from furiosa_npu.allocation.census import Rules
 from furiosa_npu.allocation.pe_form import PE_FORMS, PeForm
+from furiosa_npu.device_plugin.injection import INJECTIONS, Injection
 from furiosa_npu.hardware.reading import FAMILIES, Family
 from furiosa_npu.health import judge, signs
 from furiosa_npu.health.probation import Trust
@@ -43,6 +44,8 @@ class Settings(NamedTuple):
     active_probe: bool
     held_bad_is_unhealthy: bool
     state_dir: str
+    injection: Injection
+    cdi_dir: str
 
 
 def rules(settings: Settings) -> Rules:
@@ -178,6 +181,22 @@ PROGRAM = Program(
             "string",
             "/var/lib/furiosa-npu",
             "Folder on the host for what must survive a restart of this agent: a file of a few hundred bytes.",
+        ),
+        Option(
+            "injection",
+            "choice",
+            "auto",
+            "How cards reach containers: as device files in the answer to the kubelet, or as CDI devices, which "
+            "kubelet and runtime have to know. auto: by CDI where the node says kubelet 1.31 and containerd 2.0 or "
+            "newer, else as device files.",
+            (),
+            INJECTIONS,
+        ),
+        Option(
+            "cdi-dir",
+            "string",
+            "/var/run/cdi",
+            "Folder on the host for the CDI specification, one into which the container runtime looks.",
         ),
     ),
     (

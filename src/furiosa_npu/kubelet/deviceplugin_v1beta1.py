@@ -95,10 +95,17 @@ class DeviceSpec(NamedTuple):
     permissions: str = ""
 
 
+class CDIDevice(NamedTuple):
+    name: str = ""
+    """qualified: `vendor.com/class=device`"""
+
+
 class ContainerAllocateResponse(NamedTuple):
     envs: Mapping[str, str]
     mounts: tuple[Mount, ...] = ()
     devices: tuple[DeviceSpec, ...] = ()
+    cdi_devices: tuple[CDIDevice, ...] = ()
+    """read by kubelets since 1.28, by default since 1.29; older ones drop it without a word"""
 
 
 class AllocateResponse(NamedTuple):
@@ -127,10 +134,12 @@ SCHEMA: Schema = {
     AllocateRequest: (Field(1, ContainerAllocateRequest, repeated=True),),
     Mount: (Field(1, "string"), Field(2, "string"), Field(3, "bool")),
     DeviceSpec: (Field(1, "string"), Field(2, "string"), Field(3, "string")),
+    CDIDevice: (Field(1, "string"),),
     ContainerAllocateResponse: (
         Field(1, "string", mapped=True),
         Field(2, Mount, repeated=True),
         Field(3, DeviceSpec, repeated=True),
+        Field(5, CDIDevice, repeated=True),
     ),
     AllocateResponse: (Field(1, ContainerAllocateResponse, repeated=True),),
 }

@@ -33,6 +33,12 @@ class Refused(Exception):
     """A hand-over that is refused; the message is the reason for the person who reads the pod's events."""
 
 
+Cards = Mapping[str, Reading]
+"""Readings of the last look by unit id, in the order in which they were asked for."""
+
+Ready = Callable[[Cards], None]
+
+
 class NpuPool:
     """State that the agent keeps: the last pool and the ledger. Every change calls `on_change`."""
 
@@ -131,30 +137,36 @@ class NpuPool:
     ) -> tuple[str, ...]:
         return preferred(self.pool, self.ledger, resource, available, must_include, size)
 
-    async def hand_over(self, resource: str, unit_ids: tuple[str, ...]) -> tuple[Reading, ...]:
-        """The cards' readings of the last look, entered in the ledger. Raises Refused: then nothing was entered."""
-        cards = await self._look_and_enter(resource, unit_ids, hand_out)
+    async def hand_over(self, resource: str, unit_ids: tuple[str, ...], ready: Ready | None = None) -> Cards:
+        """The cards of the last look, entered in the ledger. Raises Refused: then nothing was entered.
+
+        `ready` is called with them before that, and may raise Refused.
+        """
+        cards = await self._look_and_enter(resource, unit_ids, hand_out, ready)
         self._handed_over_at[resource] = self._clock()
         return cards
 
-    async def last_look(self, resource: str, unit_ids: tuple[str, ...]) -> None:
-        """Raises Refused where a card is not idle and good now, just before a container starts with it.
+    async def last_look(self, resource: str, unit_ids: tuple[str, ...], ready: Ready | None = None) -> None:
+        """Raises Refused where a card is not idle and good now, just before a container starts with it, or not ready.
 
         Else the cards are held anew: between an init container and the next one of its pod, a kubelet may have dropped
         them from its books, and this agent with it.
         """
-        await self._look_and_enter(resource, unit_ids, renew)
+        await self._look_and_enter(resource, unit_ids, renew, ready)
 
     async def _look_and_enter(
         self,
         resource: str,
         unit_ids: tuple[str, ...],
         entered: Callable[[Ledger, str, tuple[str, ...], float], Ledger],
-    ) -> tuple[Reading, ...]:
+        ready: Ready | None,
+    ) -> Cards:
         """What was asked for under another name meanwhile is in the ledger when this one is decided."""
         self._handing_over += unit_ids
         try:
             cards = await self._look(resource, unit_ids)
+            if ready is not None:
+                ready(cards)
             self.ledger = entered(self.ledger, resource, unit_ids, self._clock())
         finally:
             for unit_id in unit_ids:
@@ -177,7 +189,7 @@ class NpuPool:
             if not self.ledger.holders(unit.id) and unit.id not in self._handing_over
         )
 
-    async def _look(self, resource: str, unit_ids: tuple[str, ...]) -> tuple[Reading, ...]:
+    async def _look(self, resource: str, unit_ids: tuple[str, ...]) -> Cards:
         looked = dict(self.pool)
         asked = tuple(dict.fromkeys(unit_ids))
         if any(looked[unit_id].card.key in self._seen.users for unit_id in asked if unit_id in looked):
@@ -191,7 +203,7 @@ class NpuPool:
         refused = "; ".join(reason for reason in reasons if reason is not None)
         if refused:
             raise Refused(refused)
-        return tuple(looked[unit_id].card for unit_id in asked)
+        return {unit_id: looked[unit_id].card for unit_id in asked}
 
     async def _look_at(self, looked: dict[str, Unit], unit_ids: Sequence[str]) -> None:
         """Puts the units as they are now into `looked`; a driver that hangs is waited for once, not once a card."""
@@ -218,8 +230,12 @@ def _is_settled(verdict: Verdict) -> bool:
 
 
 def _shown(pool: Pool) -> list[tuple[object, ...]]:
-    """What the lists, the log, the metrics and the events say of the pool."""
+    """What the lists, the log, the metrics, the events and the CDI specification say of the pool."""
     return [
-        (unit.id, unit.verdict.state, unit.verdict.reason, unit.verdict.warnings, unit.card.numa_node)
+        (unit.id, unit.verdict.state, unit.verdict.reason, unit.verdict.warnings, *_facts(unit.card))
         for unit in pool.values()
     ]
+
+
+def _facts(card: Reading) -> tuple[object, ...]:
+    return card.index, card.numa_node, card.device_files
