@@ -46,6 +46,8 @@ class ApiServer:
     def __init__(self, host: str = "127.0.0.1", *, tls: bool = True, client_ca: bool = False, port: int = 0) -> None:
         self.nodes: dict[str, dict[str, str]] = {}
         """labels by name"""
+        self.node_info: dict[str, dict[str, str]] = {}
+        """`status.nodeInfo` by name"""
         self.conditions: dict[str, dict[str, dict[str, str]]] = {}
         """by node and type"""
         self.pods: dict[tuple[str, str], str] = {}
@@ -119,7 +121,12 @@ class ApiServer:
                     self.nodes[name].pop(key, None)
                 else:
                     self.nodes[name][key] = value
-        return 200, {"kind": "Node", "metadata": {"name": name, "labels": dict(self.nodes[name])}}
+        status_part = {"nodeInfo": self.node_info[name]} if name in self.node_info else {}
+        return 200, {
+            "kind": "Node",
+            "metadata": {"name": name, "labels": dict(self.nodes[name])},
+            "status": status_part,
+        }
 
     def _of_pod(self, key: tuple[str, str]) -> Reply:
         if key not in self.pods:

@@ -5,7 +5,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furiosa_npu.cluster.api import Answer, ApiRequest, complaint, is_configured
-from furiosa_npu.cluster.node import get_node, is_label_value, is_node_name, labels_of, patch_node_labels
+from furiosa_npu.cluster.node import (
+    NodeInfo,
+    get_node,
+    get_node_info,
+    is_label_value,
+    is_node_name,
+    labels_of,
+    node_info_of,
+    patch_node_labels,
+)
+from furiosa_npu.cluster.request import part
 from furiosa_npu.cluster.retry import LONGEST_SECONDS, delay_seconds
 
 
@@ -108,3 +118,30 @@ def test_retries_come_later_each_time_and_never_too_late(failures: int, random: 
     """Between half the bound and the bound, which doubles up to its end."""
     bound = min(LONGEST_SECONDS, 2.0 ** (failures - 1)) if failures < 20 else LONGEST_SECONDS
     assert bound / 2 <= delay_seconds(failures, random) <= bound
+
+
+def test_of_a_node_what_runs_on_it_is_read_alone() -> None:
+    """The child passes on `status.nodeInfo` of an object that can have 100 KiB."""
+    request = get_node_info("n1")
+    assert request == ApiRequest("GET", "/api/v1/nodes/n1", only=("status", "nodeInfo"))
+    told = {"kubeletVersion": "v1.31.4", "containerRuntimeVersion": "containerd://2.0.1", "osImage": "Debian"}
+    node = {"metadata": {"name": "n1"}, "status": {"nodeInfo": told, "images": ["large"]}}
+    assert part(node, request.only) == told
+    assert node_info_of(told) == NodeInfo("v1.31.4", "containerd://2.0.1")
+
+
+@pytest.mark.parametrize("body", [None, "text", {}, {"status": None}, {"status": {"nodeInfo": None}}, {"status": []}])
+def test_an_answer_without_that_part_is_named(body: object) -> None:
+    """What came in its place is said; nothing is guessed."""
+    with pytest.raises(ValueError, match=r"status\.nodeInfo: found .*, expected an object with kubeletVersion and"):
+        node_info_of(part(body, get_node_info("n1").only))
+
+
+@given(st.recursive(st.none() | st.text() | st.integers(), lambda inner: st.dictionaries(st.text(), inner)))
+def test_any_part_of_an_answer_is_a_nodes_info_or_named(body: object) -> None:
+    """No other exception."""
+    try:
+        told = node_info_of(part(body, ("status",)))
+    except ValueError:
+        return
+    assert all(isinstance(version, str) and version for version in told)
