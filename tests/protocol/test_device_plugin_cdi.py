@@ -3,7 +3,6 @@
 import asyncio
 import json
 import os
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -44,14 +43,27 @@ def devices(node: Node) -> dict[str, Any]:
     return {device["name"]: device["containerEdits"] for device in document["devices"]}
 
 
-async def until_devices(node: Node, names: Sequence[str]) -> None:
+def folder_is_there(node: Node) -> bool:
+    return os.path.exists(node.cdi_dir)
+
+
+def names(node: Node) -> list[str]:
+    """Of the devices in the specification; none where there is no file."""
+    return list(devices(node)) if os.path.exists(specification_file(node)) else []
+
+
+async def until_names(node: Node, *expected: str) -> None:
     """The file is replaced by a process that tells nobody."""
     try:
         async with asyncio.timeout(PROMISED_SECONDS):
-            while not os.path.exists(specification_file(node)) or list(devices(node)) != [*names]:  # noqa: ASYNC110
+            while names(node) != [*expected]:  # noqa: ASYNC110
                 await asyncio.sleep(0.02)
     except TimeoutError:
-        raise AssertionError(f"not within {PROMISED_SECONDS:g} s: {names}") from None
+        raise AssertionError(f"not within {PROMISED_SECONDS:g} s: {expected}") from None
+
+
+def write(path: str, text: str) -> None:
+    Path(path).write_text(text, encoding="utf-8")
 
 
 def given(node: Node, answer: v1beta1.ContainerAllocateResponse) -> tuple[Any, ...]:
@@ -60,7 +72,11 @@ def given(node: Node, answer: v1beta1.ContainerAllocateResponse) -> tuple[Any, .
     named = [told[device.name.removeprefix("furiosa.ai/npu=")] for device in answer.cdi_devices]
     nodes = {(file["path"], file["hostPath"], file["permissions"]) for edits in named for file in edits["deviceNodes"]}
     mounts = {(mount["containerPath"], mount["hostPath"]) for edits in named for mount in edits["mounts"]}
-    return nodes, mounts, dict(variable.split("=", 1) for edits in named for variable in edits["env"]) | answer.envs
+    return (
+        nodes,
+        mounts,
+        dict(variable.split("=", 1) for edits in named for variable in edits["env"]) | dict(answer.envs),
+    )
 
 
 async def test_a_container_gets_by_cdi_what_it_gets_by_device_files(folder: str) -> None:
@@ -69,7 +85,7 @@ async def test_a_container_gets_by_cdi_what_it_gets_by_device_files(folder: str)
     async with plugin_node(folder, cards("warboy", "warboy"), "--injection", "device-specs") as node:
         plain = await client(node, ALPHA).allocate(both)
         assert node.plugin is not None
-        assert (await node.plugin.stop(), os.path.exists(node.cdi_dir)) == (0, False)
+        assert (await node.plugin.stop(), folder_is_there(node)) == (0, False)
         await node.until_allocatable(ALPHA, 0, SECONDS)
         await node.start_plugin(*CDI)
         await node.until_allocatable(ALPHA, 2, SECONDS)
@@ -100,7 +116,7 @@ async def test_the_file_is_written_when_cards_change_and_not_otherwise(folder: s
         await node.start_plugin("--family=renegade", *CDI)
         await node.until_allocatable(ALPHA, 2, SECONDS)
         warboy, first, second = (card_id(number) for number in range(3))
-        await until_devices(node, [warboy, first, second, "npu1"])
+        await until_names(node, warboy, first, second, "npu1")
         before = spec_file.identity(specification_file(node))
         for name in ("first", "second"):
             passing = pod(name, {ALPHA: 2})
@@ -110,23 +126,18 @@ async def test_the_file_is_written_when_cards_change_and_not_otherwise(folder: s
             await node.until_allocatable(PLAIN, 2, SECONDS)
         assert spec_file.identity(specification_file(node)) == before
         node.simulation.renumber(first, 7)
-        await until_devices(node, [warboy, "npu0", second, "npu1", first, "npu7"])
+        await until_names(node, warboy, "npu0", second, "npu1", first, "npu7")
         assert devices(node)[first]["deviceNodes"][0]["path"] == "/dev/rngd/npu7pe0"
         node.simulation.remove(second)
-        await until_devices(node, [warboy, "npu0", first, "npu7"])
+        await until_names(node, warboy, "npu0", first, "npu7")
         node.simulation.add(second)
-        await until_devices(node, [warboy, "npu0", second, "npu1", first, "npu7"])
+        await until_names(node, warboy, "npu0", second, "npu1", first, "npu7")
         node.simulation.unload_driver()
-        await asyncio.wait_for(_until_gone(specification_file(node)), PROMISED_SECONDS)
-
-
-async def _until_gone(path: str) -> None:
-    while os.path.exists(path):  # noqa: ASYNC110
-        await asyncio.sleep(0.02)
+        await until_names(node)
 
 
 async def test_a_file_that_is_gone_or_another_is_there_again_before_the_answer(folder: str) -> None:
-    """Before Allocate, and before each start of a container: a reboot empties /var/run, and pods stay with their cards."""
+    """Before Allocate, and before each start of a container: a reboot empties /var/run, and pods keep their cards."""
     async with plugin_node(folder, cards("warboy"), *CDI) as node:
         holder = pod("holder", {ALPHA: 1})
         assert (await node.kubelet.run(holder)).phase == "Running"
@@ -134,7 +145,7 @@ async def test_a_file_that_is_gone_or_another_is_there_again_before_the_answer(f
         os.unlink(specification_file(node))
         assert (await node.kubelet.start_container(holder, holder.containers[0])).phase == "Running"
         assert devices(node) == good
-        Path(specification_file(node)).write_text("{}")
+        write(specification_file(node), "{}")
         await client(node, ALPHA).allocate([card_id(0)])
         assert devices(node) == good
         assert os.listdir(node.cdi_dir) == ["furiosa.ai-npu.json"]
@@ -144,7 +155,7 @@ async def test_a_file_that_cannot_be_written_refuses_with_the_reason_and_takes_n
     """Path, what the system said, whose fault; the same in /readyz; and all is well once it can be written."""
     port = free_port()
     async with Node(folder, cards("warboy")) as node:
-        Path(node.cdi_dir).write_text("")  # in the folder's place
+        write(node.cdi_dir, "")  # in the folder's place
         await node.start_plugin(*CDI, listen_address=f"127.0.0.1:{port}")
         await node.until_allocatable(ALPHA, 1, SECONDS)
         path = f"{specification_file(node)}: cannot be read: Not a directory: a part of the path is no folder"
@@ -175,4 +186,4 @@ async def test_where_cdi_is_not_known_to_be_there_the_folder_is_left_alone(folde
         for _ in range(2):
             answer = await client(node, ALPHA).allocate([card_id(0)])
             assert (bool(answer.devices), answer.cdi_devices) == (True, ())
-        assert not os.path.exists(node.cdi_dir)
+        assert not folder_is_there(node)

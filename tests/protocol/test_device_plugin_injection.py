@@ -8,6 +8,7 @@ import pytest
 from furiosa_npu.demo.node import Node
 from tests.protocol.api_server import ApiServer, api_server
 from tests.protocol.plugin_node import ALPHA, card_id, cards, client, plugin_node, said
+from tests.protocol.test_device_plugin_cdi import folder_is_there, write
 from tests.protocol.test_device_plugin_told import eventually, options
 
 BY_CDI = "cards reach containers by CDI"
@@ -63,7 +64,7 @@ async def test_a_node_that_is_older_or_does_not_say_gets_device_files(
             assert not await _is_by_cdi(node)
             (line,) = said(node, AS_FILES)
             assert reason in line
-            assert (_asked(server), os.path.exists(node.cdi_dir)) == (["/api/v1/nodes/n1"], False)
+            assert (_asked(server), folder_is_there(node)) == (["/api/v1/nodes/n1"], False)
 
 
 async def test_without_the_right_to_read_the_node_cards_come_as_device_files(folder: str, tmp_path: Path) -> None:
@@ -98,7 +99,7 @@ async def test_a_new_node_whose_folder_cannot_be_written_gets_device_files(folde
     with api_server() as server:
         server.nodes["n1"], server.node_info["n1"] = {}, NEW
         async with Node(folder, cards("warboy")) as node:
-            Path(node.cdi_dir).write_text("")
+            write(node.cdi_dir, "")
             await node.start_plugin(*options(tmp_path, server.url))
             await node.until_allocatable(ALPHA, 1, 20)
             await eventually(lambda: bool(said(node, AS_FILES)), AS_FILES)
