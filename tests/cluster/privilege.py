@@ -11,8 +11,8 @@ from tests.cluster.cluster import Cluster
 PLUGIN, LABELLER = "furiosa-npu-plugin", "furiosa-npu-labeller"
 USERS = {PLUGIN: "0", LABELLER: "65534"}
 
-WRITABLE = {PLUGIN: {"/var/lib/kubelet/device-plugins", "/var/lib/furiosa-npu"}, LABELLER: set[str]()}
-"""the mounts that the manifests name for writing"""
+WRITABLE = {PLUGIN: {"/var/lib/kubelet/device-plugins", "/var/lib/furiosa-npu", "/run/cdi"}, LABELLER: set[str]()}
+"""the mounts that the manifests name for writing; /var/run is a link to /run"""
 OF_THE_RUNTIME = {
     PLUGIN: {"/termination-log", "/etc/hosts", "/dev", "/dev/shm", "/dev/mqueue"},
     LABELLER: {"/termination-log", "/dev/shm", "/dev/mqueue"},
@@ -20,7 +20,10 @@ OF_THE_RUNTIME = {
 """what containerd makes for each container, that container's alone; /dev where the host's does not stand over it"""
 
 RIGHTS = {
-    PLUGIN: {("patch", "nodes/status"), ("create", "events"), ("patch", "events"), ("get", "pods")},
+    PLUGIN: {
+        *(("patch", "nodes/status"), ("create", "events"), ("patch", "events")),
+        *(("get", "pods"), ("get", "nodes")),
+    },
     LABELLER: {("get", "nodes"), ("patch", "nodes")},
 }
 """(verb, resource) at the API server"""

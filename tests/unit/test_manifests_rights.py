@@ -12,12 +12,14 @@ PLUGIN_MOUNTS = [
     {"name": "device-plugins", "mountPath": "/var/lib/kubelet/device-plugins"},
     {"name": "pod-resources", "mountPath": "/var/lib/kubelet/pod-resources", "readOnly": True},
     {"name": "furiosa-npu", "mountPath": "/var/lib/furiosa-npu"},
+    {"name": "cdi", "mountPath": "/var/run/cdi"},
 ]
 PLUGIN_VOLUMES = [
     DEV_VOLUME,
     {"name": "device-plugins", "hostPath": {"path": "/var/lib/kubelet/device-plugins", "type": "Directory"}},
     {"name": "pod-resources", "hostPath": {"path": "/var/lib/kubelet/pod-resources", "type": "Directory"}},
     {"name": "furiosa-npu", "hostPath": {"path": "/var/lib/furiosa-npu", "type": "DirectoryOrCreate"}},
+    {"name": "cdi", "hostPath": {"path": "/var/run/cdi", "type": "DirectoryOrCreate"}},
 ]
 
 
@@ -46,6 +48,7 @@ RULES = {
         {"apiGroups": [""], "resources": ["nodes/status"], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["events"], "verbs": ["create", "patch"]},
         {"apiGroups": [""], "resources": ["pods"], "verbs": ["get"]},
+        {"apiGroups": [""], "resources": ["nodes"], "verbs": ["get"]},
     ],
 }
 """what an agent may do at the API server, by the name of its account"""
@@ -81,7 +84,7 @@ def _of_kind(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def test_each_mount_is_one_of_these() -> None:
-    """Host folders and whether they can be written: two by the plugin, none by the labeller, /dev by neither."""
+    """Host folders and whether they can be written: three by the plugin, none by the labeller, /dev by neither."""
     assert {name: container_of(name)["volumeMounts"] for name in SETS} == {
         LABELLER_SET: [DEV],
         "furiosa-npu-plugin": PLUGIN_MOUNTS,

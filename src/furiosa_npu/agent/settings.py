@@ -29,6 +29,7 @@ __all__ = [
     "load",
     "read_config",
     "resolve",
+    "root_options",
 ]
 
 Origin = Literal["command line", "environment", "config file", "default"]
@@ -57,8 +58,8 @@ class Invocation(NamedTuple, Generic[T]):
     """`--config`'s file; None: none was given"""
 
 
-def common_options(listen_address: Address) -> tuple[Option, ...]:
-    """The options that all agents have; `listen_address` is the agent's own default."""
+def root_options() -> tuple[Option, ...]:
+    """Where the driver's files are: options of all that read them."""
     return (
         Option(
             "devfs-root",
@@ -74,6 +75,13 @@ def common_options(listen_address: Address) -> tuple[Option, ...]:
             "Folder of the driver's facts. Another one than /sys for a simulated or recorded tree.",
             ("FURIOSA_SYSFS_ROOT",),
         ),
+    )
+
+
+def common_options(listen_address: Address) -> tuple[Option, ...]:
+    """The options that all agents have; `listen_address` is the agent's own default."""
+    return (
+        *root_options(),
         Option(
             "node-name",
             "string",
