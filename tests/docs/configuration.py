@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from furiosa_npu.agent.metrics import Histogram, Page
 from furiosa_npu.agent.options import Option, Value
 from furiosa_npu.agent.settings import Program
+from furiosa_npu.cdi_command.settings import PROGRAM as CDI
 from furiosa_npu.device_plugin import plugin_metrics
 from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
 from furiosa_npu.node_labeller import pages as labeller_pages
@@ -19,12 +20,13 @@ Table = list[list[str]]
 
 
 def option_tables() -> dict[str, Table]:
-    """Rows by section: what both agents have, and what each has alone."""
+    """Rows by section: what both agents have, what each has alone, and what the command has."""
     shared = [option.name for option in PLUGIN.options if option.name in {other.name for other in LABELLER.options}]
     return {
         "All agents": _options(option for option in PLUGIN.options if option.name in shared),
         PLUGIN.name: _options(option for option in PLUGIN.options if option.name not in shared),
         LABELLER.name: _options(option for option in LABELLER.options if option.name not in shared),
+        CDI.name: _options(CDI.options),
     }
 
 

@@ -8,6 +8,7 @@ from tests.docs.markdown import ENGLISH, KOREAN, REPOSITORY, commands
 
 DEVELOPER = "tests/docs/test_readme_demo.py::test_the_developers_block_runs_as_it_stands"
 DOCUMENT = "tests/cluster/test_document.py"
+PODMAN = "tests/cluster/test_podman.py::test_a_container_of_podman_gets_its_npu_and_no_other"
 IMAGES = "tests/cluster/images.py::product_archive"
 
 RUN_BY = {
@@ -32,6 +33,8 @@ RUN_BY = {
     "kubectl get nodes --show-labels": f"{DOCUMENT}::test_get_nodes_shows_the_labels",
     "kubectl apply -f kubernetes/deployments/npu-pod.yaml": f"{DOCUMENT}::test_the_documents_pod_sees_its_npu",
     "kubectl exec npu-pod -it -- /bin/bash": f"{DOCUMENT}::test_a_shell_on_a_terminal_sees_the_npu",
+    "furiosa-npu-cdi generate --cdi-dir /etc/cdi": PODMAN,
+    "podman run --rm --device furiosa.ai/npu=npu0 ubuntu:focal ls /dev": PODMAN,
     "python3 -m venv .venv": DEVELOPER,
     ". .venv/bin/activate": DEVELOPER,
     "pip install .": DEVELOPER,
