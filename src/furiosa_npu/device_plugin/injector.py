@@ -16,7 +16,7 @@ from furiosa_npu.cluster.ask import ask
 from furiosa_npu.cluster.node import get_node_info, node_info_of
 from furiosa_npu.cluster.retry import chance, delay_seconds
 from furiosa_npu.device_plugin.injection import Injection, lack
-from furiosa_npu.device_plugin.node_specification import NodeSpecification
+from furiosa_npu.device_plugin.node_specification import NodeSpecification, facts
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.watch.conditions import Conditions
@@ -71,8 +71,12 @@ class Injector:
             self._keep()
 
     def pool_changed(self, pool: Pool) -> None:
-        self._cards = {unit.id: unit.card for unit in pool.values() if unit.verdict.state != "gone"}
-        if self._by_cdi and self._is_known:
+        """The specification follows where cards are others than at the last call: a last look may have seen more."""
+        before, self._cards = (
+            self._cards,
+            {unit.id: unit.card for unit in pool.values() if unit.verdict.state != "gone"},
+        )
+        if self._by_cdi and self._is_known and facts(self._cards) != facts(before):
             self._keep()
 
     def ready(self, cards: Cards) -> None:
