@@ -126,7 +126,7 @@ def test_a_file_that_could_not_be_written_is_tried_again(tmp_path: Path) -> None
         await asyncio.sleep(3 * RETRY_SECONDS)
         ((part, reason),) = told.conditions.troubles()
         assert (part, len(told.said)) == ("cdi", 1)
-        assert reason.endswith("Not a directory: a part of the path is no folder: no NPU is handed out until it is")
+        assert reason.endswith("Not a directory: a part of the path is no folder: meanwhile no NPU is handed out")
         folder.unlink()
         await asyncio.sleep(RETRY_SECONDS)
         assert (told.conditions.troubles(), told.names) == ((), ["WARBOY-0", "npu0"])
