@@ -162,7 +162,7 @@ async def test_a_file_that_cannot_be_written_refuses_with_the_reason_and_takes_n
         said = await refusal(node, ALPHA, card_id(0))
         assert said.endswith(f"no CDI specification to give a container its NPUs by: {path}")
         status, page = await get(port, "/readyz")
-        assert (status, page) == (503, f"cdi: {path}: no NPU is handed out until it is\n")
+        assert (status, page) == (503, f"cdi: {path}: meanwhile no NPU is handed out\n")
         os.unlink(node.cdi_dir)
         answer = await client(node, PLAIN).allocate([card_id(0)])
         assert answer.cdi_devices == (v1beta1.CDIDevice(f"furiosa.ai/npu={card_id(0)}"),)

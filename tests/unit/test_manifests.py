@@ -1,5 +1,6 @@
 """What users apply: kubernetes/deployments, compared whole, and what the overlay for simulated roots changes of it."""
 
+import re
 import tomllib
 from typing import Any
 
@@ -116,6 +117,15 @@ def test_the_image_is_this_version_and_is_not_pulled_where_it_was_loaded(name: s
     assert project["version"] == furiosa_npu.__version__
     container = container_of(name)
     assert (container["image"], container["imagePullPolicy"]) == (f"furiosa-npu:{project['version']}", "IfNotPresent")
+
+
+def test_the_image_has_every_command_but_the_demo() -> None:
+    """Each starts the module that pip's does; furiosactl is the static file."""
+    scripts = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]["scripts"]
+    installed = {name: target.split(".")[1] for name, target in scripts.items()}
+    (listed,) = re.findall(r"for command in (.*?);", (REPOSITORY / "Containerfile").read_text())
+    in_image = {f"furiosa-npu-{name}": module for name, module in (pair.split(":") for pair in listed.split())}
+    assert in_image | {"furiosa-npu-demo": "demo", "furiosactl": "furiosactl"} == installed
 
 
 def test_each_agent_starts_its_own_command() -> None:

@@ -16,7 +16,7 @@ from furiosa_npu.cluster.ask import ask
 from furiosa_npu.cluster.node import get_node_info, node_info_of
 from furiosa_npu.cluster.retry import chance, delay_seconds
 from furiosa_npu.device_plugin.injection import Injection, lack
-from furiosa_npu.device_plugin.node_specification import NodeSpecification
+from furiosa_npu.device_plugin.node_specification import NodeSpecification, facts
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.watch.conditions import Conditions
@@ -71,8 +71,10 @@ class Injector:
             self._keep()
 
     def pool_changed(self, pool: Pool) -> None:
+        """The specification follows where cards are others than at the last call: a last look may have seen more."""
+        before = facts(self._cards)
         self._cards = {unit.id: unit.card for unit in pool.values() if unit.verdict.state != "gone"}
-        if self._by_cdi and self._is_known:
+        if self._by_cdi and self._is_known and facts(self._cards) != before:
             self._keep()
 
     def ready(self, cards: Cards) -> None:
@@ -97,7 +99,9 @@ class Injector:
             return v1beta1.ContainerAllocateResponse(envs=edits.environment, cdi_devices=names)
         return v1beta1.ContainerAllocateResponse(
             envs=edits.environment,
-            mounts=tuple(v1beta1.Mount(mount.container_path, mount.host_path, True) for mount in edits.mounts),
+            mounts=tuple(
+                v1beta1.Mount(mount.container_path, mount.host_path, read_only=True) for mount in edits.mounts
+            ),
             devices=tuple(v1beta1.DeviceSpec(node.container_path, node.host_path, "rw") for node in edits.device_nodes),
         )
 
@@ -136,6 +140,7 @@ class Injector:
         self._by_cdi = True
         programs = f"kubelet {info.kubelet_version}, {info.container_runtime_version}"
         self._log.info("cards reach containers by CDI", file=self._specification.path, reason=programs)
+        self._keep()
 
     def _keep(self) -> None:
         try:
@@ -152,7 +157,7 @@ class Injector:
             self._conditions.well("cdi devices")
 
     def _trouble(self, failure: Exception) -> None:
-        self._conditions.trouble("cdi", f"{failure}: no NPU is handed out until it is")
+        self._conditions.trouble("cdi", f"{failure}: meanwhile no NPU is handed out")
         if self._retry is not None:
             self._retry.cancel()
         self._retry = asyncio.get_running_loop().call_later(RETRY_SECONDS, self._keep)

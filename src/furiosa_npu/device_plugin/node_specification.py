@@ -8,6 +8,13 @@ from furiosa_npu.cdi.names import file_name
 from furiosa_npu.cdi.specification import to_text
 from furiosa_npu.hardware.reading import Reading, Roots
 
+Facts = tuple[tuple[object, ...], ...]
+
+
+def facts(cards: Mapping[str, Reading]) -> Facts:
+    """What of the cards the specification is made of."""
+    return tuple((unit, card.family, card.index, card.uuid, card.device_files) for unit, card in cards.items())
+
 
 class NodeSpecification:
     """`folder` is one that container runtimes look into; `furiosactl` tells the host's path of it, or None."""
@@ -16,7 +23,7 @@ class NodeSpecification:
         self.path = f"{folder}/{file_name(KIND)}"
         self._roots = roots
         self._furiosactl = furiosactl
-        self._told: tuple[object, ...] | None = None
+        self._told: tuple[str | None, Facts] | None = None
         """what the file was made of, when it was last looked at"""
         self._identity: tuple[int, ...] | None = None
         self._left_out: Mapping[str, str] = {}
@@ -27,8 +34,7 @@ class NodeSpecification:
         Raises SpecFileError and SpecificationError: then it is as it was.
         """
         furiosactl = self._furiosactl()
-        facts = ((unit, card.family, card.index, card.uuid, card.device_files) for unit, card in cards.items())
-        told = (furiosactl, *facts)
+        told = (furiosactl, facts(cards))
         if told == self._told and spec_file.identity(self.path) == self._identity:
             return self._left_out
         self._told = None
