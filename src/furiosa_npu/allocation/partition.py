@@ -83,6 +83,11 @@ def unit_id(card_id: str, partition: Partition) -> str:
     return f"{card}-{partition.suffix}" if partition.suffix else card
 
 
+def whole_unit_id(card_id: str) -> str:
+    """The id of the unit that is all of the card."""
+    return unit_id(card_id, Partition("card", ()))
+
+
 def parse_unit_id(unit: str) -> tuple[str, tuple[int, ...] | None]:
     """The id of the whole card's unit, and the PEs; None: all of the card."""
     card, _, span = unit.rpartition("-pe")

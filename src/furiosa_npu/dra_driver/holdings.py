@@ -1,0 +1,115 @@
+"""Who holds what: claims by the driver's own state, and what pods hold that the device plugin served on this node.
+
+To the watch's cycle it is what the kubelet's books are to the device plugin's. A unit of the device plugin is a card, by
+the card's id; here it is named as a device.
+"""
+
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+
+from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
+from furiosa_npu.allocation.partition import whole_unit_id
+from furiosa_npu.dra_driver.names import DRIVER
+from furiosa_npu.dra_driver.prepared import State
+from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
+
+ReadState = Callable[[], Awaitable[State | None]]
+"""What is prepared, as the file says now; None: it cannot be read."""
+
+EndedPods = Callable[[frozenset[str]], Awaitable[frozenset[str]]]
+"""Of pods, by UID, those that the API server says are no more or have ended; none where it does not answer."""
+
+
+class Holdings:
+    """One node's."""
+
+    def __init__(
+        self,
+        read_state: ReadState,
+        boot_id: str,
+        books: KubeletBooks,
+        ended_pods: EndedPods,
+        resources: Iterable[str],
+        clock: Callable[[], float],
+    ) -> None:
+        """`resources`: the names under which the device plugin hands out cards."""
+        self._read_state = read_state
+        self._boot_id = boot_id
+        self._books = books
+        self._ended_pods = ended_pods
+        self._resources = frozenset(resources)
+        self._clock = clock
+        self._others: frozenset[Holding] = frozenset()
+        self._others_over = False
+        """nothing of the device plugin's is held, and it hands out nothing while this driver has the plane"""
+        self._known = False
+        self.answered = False
+        self.pods: Mapping[str, tuple[PodRef, ...]] = {}
+        """by claim's UID, the pods for which it is reserved, as far as they were told"""
+        self.containers: Mapping[Holding, tuple[PodRef, ...]] = {}
+        self.plane_is_ours: Callable[[], bool] = lambda: False
+
+    @property
+    def other_plane(self) -> frozenset[str]:
+        """Ids of the units that pods hold which the device plugin served."""
+        return frozenset(holding.unit for holding in self._others)
+
+    async def at_start(self) -> Observation:
+        return await self.observe(Ledger())
+
+    async def observe(self, _: Ledger) -> Observation:
+        """What is held now; what cannot be read leaves all as it was."""
+        started_at = self._clock()
+        state = await self._read_state()
+        others = await self._look_at_others()
+        self.answered = state is not None and self._known
+        if state is None or others is None:
+            return Observation(started_at, None, None, recorded_is_current=False)
+        claims = {
+            Holding(DRIVER, device.device): self.pods.get(uid, (PodRef(claim.named.namespace, claim.named.name, ""),))
+            for uid, claim in state.items()
+            if claim.boot_id == self._boot_id
+            for device in claim.devices
+            if not device.admin_access
+        }
+        self.containers = {
+            **{
+                self._as_unit(holding): pods
+                for holding, pods in self._books.containers.items()
+                if self._is_npu(holding)
+            },
+            **claims,
+        }
+        held = frozenset(claims) | others
+        return Observation(started_at, held, frozenset(), recorded_is_current=True)
+
+    def holders(self, holding: Holding) -> tuple[PodRef, ...]:
+        return self.containers.get(holding, ())
+
+    async def _look_at_others(self) -> frozenset[Holding] | None:
+        """None: the kubelet does not answer, and never did."""
+        if self._others_over:
+            return frozenset()
+        seen = await self._books.at_start()
+        if seen.listed is None or seen.recorded is None:
+            return self._others if self._known else None
+        listed = frozenset(filter(self._is_npu, seen.listed))
+        recorded = frozenset(filter(self._is_npu, seen.recorded)) - listed
+        if recorded:
+            uids = {ref.pod.removeprefix("uid:") for one in recorded for ref in self._books.recorded.get(one, ())}
+            ended = await self._ended_pods(frozenset(uids))
+            recorded = frozenset(
+                one
+                for one in recorded
+                if not {ref.pod.removeprefix("uid:") for ref in self._books.recorded.get(one, ())} <= ended
+            )
+        self._others = frozenset(map(self._as_unit, listed | recorded))
+        self._known = True
+        self._others_over = not self._others and self.plane_is_ours()
+        return self._others
+
+    def _is_npu(self, holding: Holding) -> bool:
+        return holding.resource in self._resources
+
+    @staticmethod
+    def _as_unit(holding: Holding) -> Holding:
+        return holding._replace(unit=whole_unit_id(holding.unit))
