@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from benchmarks.sample_plugin import NEWEST, NEWEST_RESOURCE, OLD, OLD_RESOURCE, Samples
 from furiosa_npu.demo.kubelet import Kubelet
-from furiosa_npu.device_plugin.settings import RESOURCES
 from furiosa_npu.hardware.reading import Roots
+from furiosa_npu.watch.options import RESOURCES
 
 DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"
 """the sample plugin has this place fixed in its code"""

@@ -11,10 +11,10 @@ from furiosa_npu.allocation.pe_form import PE_FORMS
 from furiosa_npu.demo.pods import parse_pod
 from furiosa_npu.demo.story import NPU_POD
 from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
-from furiosa_npu.device_plugin.settings import RESOURCES
 from furiosa_npu.hardware.reading import FAMILIES, Roots
 from furiosa_npu.node_labeller.labels import LABELS
 from furiosa_npu.node_labeller.settings import PROGRAM as LABELLER
+from furiosa_npu.watch.options import RESOURCES
 from tests.docs.markdown import ENGLISH, KOREAN, REPOSITORY, blocks, code, tables
 from tests.unit.readings import renegade, warboy
 

@@ -2,11 +2,11 @@
 
 from typing import get_args
 
-from furiosa_npu.device_plugin.pages import HEADER
 from furiosa_npu.device_plugin.settings import PROGRAM
 from furiosa_npu.health.signs import SIGNS
 from furiosa_npu.health.verdict import State
 from furiosa_npu.watch.kubelet_books import PodRef
+from furiosa_npu.watch.pages import HEADER
 from furiosa_npu.watch.reports import CONDITION, CardReport, condition, final_condition, news
 from tests.docs.markdown import ENGLISH, KOREAN, REPOSITORY, blocks, code, commands, tables
 from tests.unit.manifests import PLUGIN_SETS, container_of

@@ -93,7 +93,7 @@ def test_importing_the_device_plugin_needs_none_of_what_it_puts_off(flags: list[
     """Else the memory is spent after all, in the image (-OO) or as pip installs it."""
     program = (
         "import sys\n"
-        "from furiosa_npu.device_plugin.late_imports import put_late_modules\n"
+        "from furiosa_npu.watch.late_imports import put_late_modules\n"
         "from furiosa_npu.agent.late_module import LateModule\n"
         "from furiosa_npu.agent.late_logging import put_late_logging\n"
         "from furiosa_npu.agent.log import Log\n"

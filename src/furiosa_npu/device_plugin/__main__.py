@@ -16,7 +16,7 @@ def main() -> None:
         raise SystemExit(status(invocation.settings.listen_address))
     from furiosa_npu.agent.late_logging import put_late_logging
     from furiosa_npu.agent.log import Log
-    from furiosa_npu.device_plugin.late_imports import put_late_modules
+    from furiosa_npu.watch.late_imports import put_late_modules
 
     log = Log(invocation.settings.log_format, invocation.settings.log_level)
     put_late_logging(log)

@@ -1,7 +1,6 @@
 """The device plugin's process: makes its parts, wires them, runs them, ends them."""
 
 import asyncio
-import signal
 import time
 from collections.abc import Callable, Sequence
 
@@ -19,7 +18,7 @@ from furiosa_npu.device_plugin.injector import ApiNode, Injector
 from furiosa_npu.device_plugin.node_specification import NodeSpecification
 from furiosa_npu.device_plugin.plugin_metrics import Counts
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
-from furiosa_npu.device_plugin.settings import PROGRAM, RESOURCES, Settings
+from furiosa_npu.device_plugin.settings import PROGRAM, Settings
 from furiosa_npu.device_plugin.web import Web
 from furiosa_npu.hardware.reading import Reading, Roots
 from furiosa_npu.watch.announcements import Announcements
@@ -30,9 +29,10 @@ from furiosa_npu.watch.disable_list import DisableList
 from furiosa_npu.watch.events import Events
 from furiosa_npu.watch.host_tools import HostTools
 from furiosa_npu.watch.kubelet_books import KubeletBooks
+from furiosa_npu.watch.lifetime import all_of, until_stopped
 from furiosa_npu.watch.memory_file import MemoryFile
 from furiosa_npu.watch.npu_pool import NpuPool
-from furiosa_npu.watch.options import rules
+from furiosa_npu.watch.options import RESOURCES, rules
 from furiosa_npu.watch.outside_users import OutsideUsers
 from furiosa_npu.watch.patient_reader import PatientReader
 from furiosa_npu.watch.plane import PlaneLock
@@ -138,28 +138,16 @@ class App:
 
     async def run(self) -> None:
         loop = asyncio.get_running_loop()
-        stopped = asyncio.Event()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, stopped.set)
         listener = None
         if self._settings.listen_address is not None:
             listener = Listener(self._settings.listen_address, self._web.routes, loop.add_reader, loop.remove_reader)
         self._introduce()
-        serving = asyncio.create_task(self._serve(loop))
-        stopping = asyncio.create_task(stopped.wait())
-        done, _ = await asyncio.wait([serving, stopping], return_when=asyncio.FIRST_COMPLETED)
-        for task in (serving, stopping):
-            task.cancel()
-        results = await asyncio.gather(serving, stopping, self._announcements.last(), return_exceptions=True)
-        if listener is not None:
-            listener.close()
-        if stopping in done:
-            self._log.info("stopped by a signal: streams closed, sockets removed")
-            return
-        for result in results:
-            if isinstance(result, Exception):
-                raise result
-        raise RuntimeError("a task of the plugin came to an end that nobody asked for")
+        try:
+            await until_stopped(self._serve(loop), self._announcements.last())
+        finally:
+            if listener is not None:
+                listener.close()
+        self._log.info("stopped by a signal: streams closed, sockets removed")
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ends when cancelled, or when a part of it fails."""
@@ -175,20 +163,13 @@ class App:
         )
         self._tools.furiosactl()
         offers = [self._offer(endpoint) for endpoint in self._endpoints.values()]
-        parts = (
+        await all_of(
             self._own_plane(),
             *offers,
             self._cycle.look(events),
             self._cycle.settle(),
             self._injector.decide(),
         )
-        tasks = [asyncio.create_task(part) for part in parts]
-        try:
-            await asyncio.gather(*tasks)
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _own_plane(self) -> None:
         while (reason := self._plane.take()) is not None:

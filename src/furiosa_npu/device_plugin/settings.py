@@ -10,10 +10,7 @@ from furiosa_npu.allocation.pe_form import PeForm
 from furiosa_npu.device_plugin.injection import INJECTIONS, Injection
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.health.verdict import UnknownOccupancy
-from furiosa_npu.watch.options import CARD_OPTIONS
-
-RESOURCES = ("alpha.furiosa.ai/npu", "furiosa.ai/npu")
-"""The resource names, both over one pool."""
+from furiosa_npu.watch.options import CARD_OPTIONS, RESOURCES
 
 
 class Settings(NamedTuple):

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from furiosa_npu.agent.http import METRICS, TEXT
 from furiosa_npu.agent.metrics import render_metrics
 from furiosa_npu.allocation.ledger import Holding
-from furiosa_npu.device_plugin import pages, plugin_metrics
+from furiosa_npu.device_plugin import plugin_metrics
 from furiosa_npu.device_plugin.endpoint import Endpoint
+from furiosa_npu.watch import pages
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.cycle import Cycle
 from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef

@@ -79,6 +79,16 @@ class Endpoint:
         await self._registration.close()
         await self._driver.close()
 
+    def is_newest(self) -> bool:
+        """No other instance that lives has come after this one."""
+        try:
+            own = os.stat(self._registration.path).st_ctime_ns
+            others = [f"{self._registry}/{name}" for name in os.listdir(self._registry) if _is_ours(name)]
+            later = [path for path in others if os.stat(path).st_ctime_ns > own]
+        except OSError:
+            return False  # one of them came or went: looked at again in a moment
+        return all(map(_is_dead, later))
+
     def remove_dead(self) -> None:
         """Removes the sockets of instances that ended without doing so: nobody answers on them."""
         for folder, prefix, suffix in ((self._registry, f"{DRIVER}-", _REGISTRY_SUFFIX), (self._folder, "", ".sock")):
@@ -97,6 +107,10 @@ class Endpoint:
 
     def _dropped(self, reason: str) -> None:
         self._log.warning("dropped a peer", reason=reason)
+
+
+def _is_ours(name: str) -> bool:
+    return name.startswith(f"{DRIVER}-") and name.endswith(_REGISTRY_SUFFIX)
 
 
 def _is_dead(path: str) -> bool:

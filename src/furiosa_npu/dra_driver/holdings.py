@@ -1,7 +1,7 @@
 """Who holds what: claims by the driver's own state, and what pods hold that the device plugin served on this node.
 
-To the watch's cycle it is what the kubelet's books are to the device plugin's. A unit of the device plugin is a card, by
-the card's id; here it is named as a device.
+To the watch's cycle it is what the kubelet's books are to the device plugin's. A unit of the device plugin is a card,
+by the card's id; here it is named as a device.
 """
 
 from collections.abc import Awaitable, Callable, Iterable, Mapping

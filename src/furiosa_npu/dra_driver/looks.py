@@ -1,6 +1,6 @@
 """The last look at a claim's devices before they are prepared."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 from furiosa_npu.allocation.partition import PARTITIONED, partition_of
 from furiosa_npu.allocation.pool import Unit
@@ -13,16 +13,22 @@ class Looks:
     """A `Look` (preparer) over the pool."""
 
     def __init__(
-        self, pool: NpuPool, closed: Callable[[], str | None], other_plane: Callable[[], frozenset[str]]
+        self,
+        pool: NpuPool,
+        until_known: Callable[[], Awaitable[None]],
+        closed: Callable[[], str | None],
+        other_plane: Callable[[], frozenset[str]],
     ) -> None:
         """`closed`: why nothing is prepared at the moment, or None; `other_plane`: ids of the units that pods hold
         which the device plugin served."""
+        self._until_known = until_known
         self._pool = pool
         self._closed = closed
         self._other_plane = other_plane
 
     async def look(self, devices: Sequence[str]) -> dict[str, Looked]:
         """By the device's name, those that this node has."""
+        await self._until_known()
         pool = await self._pool.look(devices)
         is_elsewhere = PARTITIONED.holds(self._other_plane())
         return {

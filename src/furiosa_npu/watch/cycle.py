@@ -1,13 +1,15 @@
 """Keeps time: when the cards are looked at, when the kubelet is asked who holds them, when what is known is kept."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
+from typing import Protocol
 
+from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
 from furiosa_npu.watch.card_readings import CardReadings
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.disable_list import DisableList
 from furiosa_npu.watch.events import Events
-from furiosa_npu.watch.kubelet_books import KubeletBooks
+from furiosa_npu.watch.kubelet_books import PodRef
 from furiosa_npu.watch.memory_file import MemoryFile
 from furiosa_npu.watch.npu_pool import NpuPool
 
@@ -25,6 +27,24 @@ MEMORY_SECONDS = 10.0
 """So often is looked whether something is to be remembered where no state changed: that a heartbeat moved."""
 
 
+class Books(Protocol):
+    """Who tells what of the pool is held."""
+
+    answered: bool
+    """who is to be asked has answered once"""
+
+    @property
+    def containers(self) -> Mapping[Holding, tuple[PodRef, ...]]:
+        """Who held what at the last answer."""
+        ...
+
+    async def at_start(self) -> Observation:
+        """Before anything is offered."""
+        ...
+
+    async def observe(self, ledger: Ledger) -> Observation: ...
+
+
 class Cycle:
     """One agent's: `look` and `settle` for as long as the agent lives."""
 
@@ -34,7 +54,7 @@ class Cycle:
         devfs: str,
         readings: CardReadings,
         pool: NpuPool,
-        books: KubeletBooks,
+        books: Books,
         memory: MemoryFile,
         disable: DisableList,
         conditions: Conditions,

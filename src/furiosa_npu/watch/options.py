@@ -10,6 +10,9 @@ from furiosa_npu.health import judge, signs
 from furiosa_npu.health.probation import Trust
 from furiosa_npu.health.verdict import UnknownOccupancy
 
+RESOURCES = ("alpha.furiosa.ai/npu", "furiosa.ai/npu")
+"""The resource names under which pods ask for cards, all over one pool."""
+
 
 class CardSettings(Protocol):
     """What `rules` asks of an agent's settings object."""
