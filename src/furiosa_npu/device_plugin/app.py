@@ -133,7 +133,7 @@ class App:
         if isinstance(writer, str):
             log.info(f"no events and no node condition ({writer}): reasons stand here, at /status and at /metrics")
         self._announcements = Announcements(
-            log, self._counts.transition, None if isinstance(writer, str) else writer, settings.node_name or ""
+            log, self._counts.transitions.count, None if isinstance(writer, str) else writer, settings.node_name or ""
         )
 
     async def run(self) -> None:

@@ -26,6 +26,8 @@ class ClaimsApi:
 
     def __init__(self, ask: Ask) -> None:
         self._ask = ask
+        self.pods: dict[str, tuple[str, ...]] = {}
+        """by claim's UID, for whom it was reserved when it was last fetched: `pods train-0`"""
 
     async def fetch(self, asked: Sequence[ClaimName]) -> Mapping[ClaimName, Claim | NotFetched | None]:
         """Each claim, None where there is none of that name, or why it could not be had."""
@@ -33,7 +35,12 @@ class ClaimsApi:
             return {}
         requests = [get_claim(named) for named in asked]
         answers = await self._ask(requests)
-        return {named: _claim(request, answer) for named, request, answer in zip(asked, requests, answers, strict=True)}
+        asking = zip(asked, requests, answers, strict=True)
+        fetched = {named: _claim(request, answer) for named, request, answer in asking}
+        for claim in fetched.values():
+            if isinstance(claim, Claim):
+                self.pods[claim.named.uid] = claim.reserved_for
+        return fetched
 
     async def fetch_all(self) -> Mapping[str, Claim | NotFetched]:
         """All claims by UID. Raises NotListed."""

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
 from furiosa_npu.allocation.partition import whole_unit_id
 from furiosa_npu.dra_driver.names import DRIVER
-from furiosa_npu.dra_driver.prepared import State
+from furiosa_npu.dra_driver.prepared import PreparedClaim, State
 from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
 
 ReadState = Callable[[], Awaitable[State | None]]
@@ -29,9 +29,15 @@ class Holdings:
         books: KubeletBooks,
         ended_pods: EndedPods,
         resources: Iterable[str],
+        pods: Mapping[str, tuple[str, ...]],
+        plane_is_ours: Callable[[], bool],
         clock: Callable[[], float],
     ) -> None:
-        """`resources`: the names under which the device plugin hands out cards."""
+        """`resources`: the names under which the device plugin hands out cards; `pods`: by claim's UID for whom it is
+        reserved, as far as that is known (`pods train-0`).
+        """
+        self._pods = pods
+        self._plane_is_ours = plane_is_ours
         self._read_state = read_state
         self._boot_id = boot_id
         self._books = books
@@ -42,11 +48,10 @@ class Holdings:
         self._others_over = False
         """nothing of the device plugin's is held, and it hands out nothing while this driver has the plane"""
         self._known = False
+        self.state: State | None = None
+        """as it was last read"""
         self.answered = False
-        self.pods: Mapping[str, tuple[PodRef, ...]] = {}
-        """by claim's UID, the pods for which it is reserved, as far as they were told"""
         self.containers: Mapping[Holding, tuple[PodRef, ...]] = {}
-        self.plane_is_ours: Callable[[], bool] = lambda: False
 
     @property
     def other_plane(self) -> frozenset[str]:
@@ -59,14 +64,14 @@ class Holdings:
     async def observe(self, _: Ledger) -> Observation:
         """What is held now; what cannot be read leaves all as it was."""
         started_at = self._clock()
-        state = await self._read_state()
+        self.state = state = await self._read_state()
         others = await self._look_at_others()
         self.answered = state is not None and self._known
         if state is None or others is None:
             return Observation(started_at, None, None, recorded_is_current=False)
         claims = {
-            Holding(DRIVER, device.device): self.pods.get(uid, (PodRef(claim.named.namespace, claim.named.name, ""),))
-            for uid, claim in state.items()
+            Holding(DRIVER, device.device): self._pods_of(claim)
+            for claim in state.values()
             if claim.boot_id == self._boot_id
             for device in claim.devices
             if not device.admin_access
@@ -104,8 +109,13 @@ class Holdings:
             )
         self._others = frozenset(map(self._as_unit, listed | recorded))
         self._known = True
-        self._others_over = not self._others and self.plane_is_ours()
+        self._others_over = not self._others and self._plane_is_ours()
         return self._others
+
+    def _pods_of(self, claim: PreparedClaim) -> tuple[PodRef, ...]:
+        """Which containers of them, a claim does not say."""
+        consumers = (consumer.split(" ", 1) for consumer in self._pods.get(claim.named.uid, ()))
+        return tuple(PodRef(claim.named.namespace, name, "") for kind, name in consumers if kind == "pods")
 
     def _is_npu(self, holding: Holding) -> bool:
         return holding.resource in self._resources

@@ -1,0 +1,102 @@
+"""What `/metrics` of each agent that watches cards shows of them."""
+
+from collections.abc import Mapping, Sequence
+
+from furiosa_npu.agent.metrics import Metric, Page
+from furiosa_npu.allocation.ledger import Holding
+from furiosa_npu.allocation.pool import Pool
+from furiosa_npu.health.verdict import State
+from furiosa_npu.watch.kubelet_books import PodRef
+
+
+class Transitions:
+    """How often each unit came to each state since the agent's start."""
+
+    def __init__(self) -> None:
+        self.counts: dict[tuple[str, str], int] = {}
+        """by unit id and the state that it came to"""
+
+    def count(self, unit_id: str, state: State) -> None:
+        key = (unit_id, state)
+        self.counts[key] = self.counts.get(key, 0) + 1
+
+
+def card_metrics(
+    pool: Pool, containers: Mapping[Holding, Sequence[PodRef]], transitions: Mapping[tuple[str, str], int]
+) -> Page:
+    """States, warnings, holders. `containers`: who holds what."""
+    units = sorted(pool.values())
+    return (
+        Metric(
+            "furiosa_npu_state",
+            "gauge",
+            "1 for the state that the card is in, with its reason in a word (a sign of health, or such as in-use).",
+            tuple(
+                (
+                    {
+                        "uuid": unit.id,
+                        "name": unit.card.name,
+                        "family": unit.card.family,
+                        "state": unit.verdict.state,
+                        "reason": unit.verdict.sign,
+                    },
+                    1,
+                )
+                for unit in units
+            ),
+        ),
+        Metric(
+            "furiosa_npu_warning",
+            "gauge",
+            "1 for each sign that keeps the card from nobody, and that people should know of.",
+            tuple(
+                ({"uuid": unit.id, "name": unit.card.name, "reason": sign}, 1)
+                for unit in units
+                for sign in dict.fromkeys(warning.sign for warning in unit.verdict.warnings)
+            ),
+        ),
+        Metric(
+            "furiosa_npu_state_transitions_total",
+            "counter",
+            "How often the card came to a state.",
+            tuple(({"uuid": uuid, "state": state}, count) for (uuid, state), count in sorted(transitions.items())),
+        ),
+        Metric(
+            "furiosa_npu_allocation_info",
+            "gauge",
+            "1 for each container that holds a card, as the kubelet says.",
+            tuple(
+                (
+                    {
+                        "uuid": holding.unit,
+                        "namespace": holder.namespace,
+                        "pod": holder.pod,
+                        "container": holder.container,
+                        "resource": holding.resource,
+                    },
+                    1,
+                )
+                for holding, holders in sorted(containers.items())
+                if holding.unit in pool
+                for holder in holders
+            ),
+        ),
+    )
+
+
+def watch_metrics(scanned_seconds_ago: float | None, stuck_readers: int) -> Page:
+    """How the watch itself does."""
+    return (
+        Metric(
+            "furiosa_npu_last_scan_age_seconds",
+            "gauge",
+            "How long ago the cards were looked at.",
+            () if scanned_seconds_ago is None else (({}, round(scanned_seconds_ago, 3)),),
+        ),
+        Metric(
+            "furiosa_npu_stuck_readers",
+            "gauge",
+            "Threads that wait for a driver that does not answer; at most one a card.",
+            (({}, stuck_readers),),
+        ),
+    )
