@@ -11,9 +11,9 @@ def main() -> None:
 
     invocation = load(PROGRAM, Settings, tuple(sys.argv[1:]), os.environ)
     if invocation.subcommand == "status":
-        from furiosa_npu.device_plugin.status_command import status
+        from furiosa_npu.watch.status_command import status
 
-        raise SystemExit(status(invocation.settings.listen_address))
+        raise SystemExit(status(PROGRAM.name, invocation.settings.listen_address))
     from furiosa_npu.agent.late_logging import put_late_logging
     from furiosa_npu.agent.log import Log
     from furiosa_npu.watch.late_imports import put_late_modules

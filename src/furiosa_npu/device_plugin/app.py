@@ -34,14 +34,8 @@ from furiosa_npu.watch.memory_file import MemoryFile
 from furiosa_npu.watch.npu_pool import NpuPool
 from furiosa_npu.watch.options import RESOURCES, rules
 from furiosa_npu.watch.outside_users import OutsideUsers
-from furiosa_npu.watch.patient_reader import PatientReader
-from furiosa_npu.watch.plane import PlaneLock
-
-PATIENCE_SECONDS = 2.0
-"""With a driver that does not answer, where the sign that says so is turned off."""
-
-PLANE_SECONDS = 1.0
-"""Between two looks whether the other plane still hands out this node's cards."""
+from furiosa_npu.watch.patient_reader import PATIENCE_SECONDS, PatientReader
+from furiosa_npu.watch.plane import PlaneLock, until_ours
 
 
 class App:
@@ -172,10 +166,7 @@ class App:
         )
 
     async def _own_plane(self) -> None:
-        while (reason := self._plane.take()) is not None:
-            self._conditions.trouble("plane", reason)
-            await asyncio.sleep(PLANE_SECONDS)
-        self._conditions.well("plane")
+        await until_ours(self._plane, self._conditions)
         self._plane_is_ours.set()
 
     async def _offer(self, endpoint: Endpoint) -> None:

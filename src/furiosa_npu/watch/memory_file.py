@@ -24,7 +24,7 @@ class MemoryFile:
         self._path = f"{folder}/{FILE_NAME}"
         self._reader = reader
         self._conditions = conditions
-        self._boot_id = _boot_id()
+        self._boot_id = boot_id()
         self._written: dict[str, Any] | None = None
 
     def read(self) -> dict[str, Verdict]:
@@ -70,6 +70,7 @@ def _write(path: str, text: str) -> str | None:
     return None
 
 
-def _boot_id() -> str:
+def boot_id() -> str:
+    """Another one after each start of the machine (random(4))."""
     with open(BOOT_ID, encoding="ascii") as file:
         return file.read().strip()

@@ -6,6 +6,9 @@ from typing import Any
 
 from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
 
+PATIENCE_SECONDS = 2.0
+"""With a driver that does not answer, where the sign that says so is turned off."""
+
 STUCK_SECONDS = 0.05
 """A job that takes so long does not keep what waits behind it: another thread goes on. A card is read in 0.2 ms."""
 

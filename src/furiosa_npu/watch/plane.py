@@ -4,10 +4,13 @@ Agents of one plane share a lock (flock(2)) on that plane's file, two of them du
 other plane finds it held and waits. The kernel lets go of it when its holder dies, however that comes.
 """
 
+import asyncio
 import fcntl
 import os
 from contextlib import suppress
 from typing import Literal
+
+from furiosa_npu.watch.conditions import Conditions
 
 Plane = Literal["device-plugin", "dra"]
 
@@ -15,6 +18,10 @@ _AGENTS: dict[Plane, str] = {
     "device-plugin": "the device plugin (furiosa-npu-plugin)",
     "dra": "the DRA driver (furiosa-npu-dra-driver)",
 }
+
+
+PLANE_SECONDS = 1.0
+"""Between two looks whether the other plane still hands out this node's cards."""
 
 
 class PlaneLock:
@@ -69,6 +76,14 @@ class PlaneLock:
 
     def _path(self, plane: Plane) -> str:
         return f"{self._folder}/plane-{plane}.lock"
+
+
+async def until_ours(lock: PlaneLock, conditions: Conditions) -> None:
+    """Returns once the lock is taken, and says meanwhile who holds the other one."""
+    while (reason := lock.take()) is not None:
+        conditions.trouble("plane", reason)
+        await asyncio.sleep(PLANE_SECONDS)
+    conditions.well("plane")
 
 
 def _open(path: str) -> int:
