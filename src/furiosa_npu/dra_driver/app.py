@@ -156,7 +156,7 @@ class App:
         self._publisher = Publisher(
             Publication(DRIVER, node_name), ask_api, self._endpoint.is_newest, self._notice, clock
         )
-        self._statuses = ClaimStatuses(ask_api, lambda text: self._log.warning(text))
+        self._statuses = ClaimStatuses(ask_api, log.warning)
         self._web = Web(
             self._pool,
             self._cycle,
@@ -239,6 +239,9 @@ class App:
         if not self._settings.retire:
             await self._plane_is_ours.wait()
         await self._cycle.know()
+        while not self._holdings.known:
+            await asyncio.sleep(self._settings.cycle_seconds)
+            await self._take_in()
         self._offering = True
         self._offer()
         await self._publisher.run()
@@ -251,6 +254,8 @@ class App:
             return self._restoration.pending
         if not self._plane_is_ours.is_set():
             return "the other plane hands out this node's cards"
+        if not self._holdings.known:
+            return "the kubelet does not say yet which cards pods hold that the device plugin served"
         return None
 
     def _offer(self) -> None:

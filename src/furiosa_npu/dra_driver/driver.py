@@ -6,7 +6,6 @@ from typing import Protocol
 from furiosa_npu.dra_driver.claim import ClaimName
 from furiosa_npu.dra_driver.claim_cdi import answer
 from furiosa_npu.dra_driver.preparation import Refusal
-from furiosa_npu.dra_driver.prepared import PreparedClaim
 from furiosa_npu.dra_driver.preparer import Preparer
 from furiosa_npu.kubelet.dra_v1 import Claim, Device
 
@@ -25,14 +24,12 @@ class Driver:
     def __init__(
         self,
         preparer: Preparer,
-        on_prepared: Callable[[PreparedClaim], None],
         on_change: Callable[[], None],
         on_answer: OnAnswer,
         clock: Callable[[], float],
     ) -> None:
         """`on_change`: what is prepared may be other than before."""
         self._preparer = preparer
-        self._on_prepared = on_prepared
         self._on_change = on_change
         self._on_answer = on_answer
         self._clock = clock
@@ -48,7 +45,6 @@ class Driver:
             if isinstance(outcome, Refusal):
                 answers[named.uid] = str(outcome)
             else:
-                self._on_prepared(outcome)
                 answers[named.uid] = tuple(
                     Device(device.request_names, device.pool_name, device.device_name, device.cdi_device_ids)
                     for device in answer(outcome)

@@ -47,7 +47,8 @@ class Holdings:
         self._others: frozenset[Holding] = frozenset()
         self._others_over = False
         """nothing of the device plugin's is held, and it hands out nothing while this driver has the plane"""
-        self._known = False
+        self.known = False
+        """the kubelet has said once what pods hold that the device plugin served"""
         self.state: State | None = None
         """as it was last read"""
         self.answered = False
@@ -66,7 +67,7 @@ class Holdings:
         started_at = self._clock()
         self.state = state = await self._read_state()
         others = await self._look_at_others()
-        self.answered = state is not None and self._known
+        self.answered = state is not None and self.known
         if state is None or others is None:
             return Observation(started_at, None, None, recorded_is_current=False)
         claims = {
@@ -96,7 +97,7 @@ class Holdings:
             return frozenset()
         seen = await self._books.at_start()
         if seen.listed is None or seen.recorded is None:
-            return self._others if self._known else None
+            return self._others if self.known else None
         listed = frozenset(filter(self._is_npu, seen.listed))
         recorded = frozenset(filter(self._is_npu, seen.recorded)) - listed
         if recorded:
@@ -108,7 +109,7 @@ class Holdings:
                 if not {ref.pod.removeprefix("uid:") for ref in self._books.recorded.get(one, ())} <= ended
             )
         self._others = frozenset(map(self._as_unit, listed | recorded))
-        self._known = True
+        self.known = True
         self._others_over = not self._others and self._plane_is_ours()
         return self._others
 
