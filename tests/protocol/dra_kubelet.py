@@ -7,7 +7,7 @@ import asyncio
 import os
 import stat
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import Any, NamedTuple
 
 from grpclib.client import UnaryStreamMethod, UnaryUnaryMethod
@@ -75,10 +75,7 @@ class DraKubelet:
         known = {plugin.socket for plugin in self.registered}
         for path in sorted(found, reverse=backwards):
             if path not in known:
-                try:
-                    await self._register(path, found[path])
-                except _FAILURES as error:
-                    self.failures.append(f"{path}: {error}")
+                await self._register(path, found[path])
 
     @asynccontextmanager
     async def living(self) -> AsyncIterator[None]:
@@ -145,16 +142,23 @@ class DraKubelet:
 
     async def _register(self, path: str, seen: tuple[int, int] | None) -> None:
         channel = _channel(BoundedChannel, path, registration.SCHEMA)
+        plugin = None
         try:
             info = await _ask(channel, f"{_REGISTRATION}/GetInfo", registration.InfoRequest(), registration.PluginInfo)
             refused = self._fault(path, info) or self.refuses
             if refused is None:
                 line = _channel(_Line, info.endpoint, {**dra.SCHEMA, **health.SCHEMA})
-                self.registered.append(Registered(path, seen, info, line))
-                await line.__connect__()
+                plugin = Registered(path, seen, info, line)
+                self.registered.append(plugin)
+                with suppress(OSError):  # it is tried again at each call
+                    await line.__connect__()
             status = registration.RegistrationStatus(refused is None, refused or "")
             method = f"{_REGISTRATION}/NotifyRegistrationStatus"
             await _ask(channel, method, status, registration.RegistrationStatusResponse)
+        except _FAILURES as error:
+            self.failures.append(f"{path}: {error}")
+            if plugin is not None:
+                self._forget(plugin)
         finally:
             channel.close()
 
@@ -175,9 +179,13 @@ class DraKubelet:
         self.registered.remove(plugin)
 
     def _sockets(self) -> list[str]:
-        names = [name for name in os.listdir(self._registry) if not name.startswith(".")]
-        paths = [f"{self._registry}/{name}" for name in names]
-        return [path for path in paths if stat.S_ISSOCK(os.stat(path).st_mode)]
+        entries = [entry for entry in os.scandir(self._registry) if not entry.name.startswith(".")]
+        found = []
+        for entry in entries:
+            with suppress(FileNotFoundError):
+                if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
+                    found.append(entry.path)
+        return found
 
 
 def _channel(kind: type[Any], path: str, schema: Schema) -> Any:
