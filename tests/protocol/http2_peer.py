@@ -115,7 +115,7 @@ def ask(path: str, method: str, body: bytes) -> Answer:
     with Peer(path) as peer:
         names = {":method": "POST", ":scheme": "http", ":path": _path(method)}
         names |= {":authority": "localhost", "te": "trailers", "content-type": "application/grpc"}
-        h2.send_headers(1, list(names.items()))
+        h2.send_headers(1, list(names.items()), end_stream=not body)
         while not over:
             while left and h2.local_flow_control_window(1) > 0:
                 step = min(h2.local_flow_control_window(1), h2.max_outbound_frame_size, len(left))
