@@ -24,18 +24,22 @@ def literal(name: str, value: str) -> bytes:
 
 
 def call_headers(method: str) -> bytes:
-    """The header block of a gRPC call of `v1beta1.DevicePlugin`."""
+    """The header block of a gRPC call, of `v1beta1.DevicePlugin` where no service is named: `/service/method`."""
     return b"".join(
         literal(name, value)
         for name, value in (
             (":method", "POST"),
             (":scheme", "http"),
-            (":path", f"/v1beta1.DevicePlugin/{method}"),
+            (":path", _path(method)),
             (":authority", "localhost"),
             ("te", "trailers"),
             ("content-type", "application/grpc"),
         )
     )
+
+
+def _path(method: str) -> str:
+    return method if method.startswith("/") else f"/v1beta1.DevicePlugin/{method}"
 
 
 def call(stream: int, method: str, message: bytes | None = b"") -> bytes:
@@ -109,9 +113,9 @@ def ask(path: str, method: str, body: bytes) -> Answer:
     h2 = H2Connection()
     h2.initiate_connection()
     with Peer(path) as peer:
-        names = {":method": "POST", ":scheme": "http", ":path": f"/v1beta1.DevicePlugin/{method}"}
+        names = {":method": "POST", ":scheme": "http", ":path": _path(method)}
         names |= {":authority": "localhost", "te": "trailers", "content-type": "application/grpc"}
-        h2.send_headers(1, list(names.items()))
+        h2.send_headers(1, list(names.items()), end_stream=not body)
         while not over:
             while left and h2.local_flow_control_window(1) > 0:
                 step = min(h2.local_flow_control_window(1), h2.max_outbound_frame_size, len(left))

@@ -47,6 +47,7 @@ DEFINITIONS = {
     "pluginregistration/v1/api.proto": pluginregistration_v1.SCHEMA,
     "dra/v1/api.proto": dra_v1.SCHEMA,
     "dra-health/v1/api.proto": dra_health_v1.SCHEMA,
+    "dra-health/v1alpha1/api.proto": dra_health_v1.SCHEMA,
 }
 COMPILED = {definition: _compiled(definition) for definition in DEFINITIONS}
 MESSAGES = [

@@ -147,7 +147,7 @@ class App:
         """Ends when cancelled, or when a part of it fails."""
         events = Events(
             self._roots,
-            self._settings.device_plugins_dir,
+            (self._settings.device_plugins_dir,),
             loop.add_reader,
             self._conditions,
             on_devices=self._cycle.devices_changed,

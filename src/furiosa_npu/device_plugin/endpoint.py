@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 
+from furiosa_npu.agent.dropped_peers import DroppedPeers
 from furiosa_npu.agent.log import Log
 from furiosa_npu.device_plugin.resource_plugin import OPTIONS, ResourcePlugin
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
@@ -17,8 +18,6 @@ LAST_RETRY_SECONDS = 30.0
 """A kubelet that refuses is asked again ever more rarely; one that comes back is noticed by its new socket."""
 CALL_BACK_SECONDS = 10.0
 """A kubelet that took a registration opens ListAndWatch within milliseconds; after this it is asked once more."""
-DROPS_SECONDS = 60.0
-"""Between two log lines about peers whose connections were dropped, however many there are."""
 LOOK_SECONDS = 30.0
 """Between two looks at the sockets, should an event of the folder be lost."""
 FOLDER_SECONDS = 1.0
@@ -44,9 +43,8 @@ class Endpoint:
         self._dir = device_plugins_dir
         self._kubelet_socket = f"{device_plugins_dir}/{v1beta1.KUBELET_SOCKET}"
         self._name = "furiosa-npu-" + plugin.resource.replace("/", "_") + ".sock"
-        self._server = UnixServer(
-            f"{device_plugins_dir}/{self._name}", [PluginService(plugin)], v1beta1.SCHEMA, self._dropped
-        )
+        path = f"{device_plugins_dir}/{self._name}"
+        self._server = UnixServer(path, [PluginService(plugin)], v1beta1.SCHEMA, DroppedPeers(path, log, clock))
         self._clock = clock
         self._log = log
         self._conditions = conditions
@@ -61,8 +59,6 @@ class Endpoint:
         self._failures = 0
         self._retry_at = 0.0
         self.registrations = 0
-        self._drops = 0
-        self._drops_said_at = -DROPS_SECONDS
         conditions.waiting(plugin.resource, _UNREGISTERED)
 
     def wake(self) -> None:
@@ -150,9 +146,3 @@ class Endpoint:
         self.registrations += 1
         self._log.info("registered with the kubelet", resource=self._plugin.resource, socket=self._server.path)
         return CALL_BACK_SECONDS
-
-    def _dropped(self, reason: str) -> None:
-        self._drops += 1
-        if self._clock() - self._drops_said_at >= DROPS_SECONDS:
-            self._log.warning("dropped a peer", socket=self._server.path, reason=reason, dropped=self._drops)
-            self._drops, self._drops_said_at = 0, self._clock()

@@ -1,1 +1,2 @@
-"""The kubelet's protocols: device plugin v1beta1 and pod-resources v1. Knows no NPU."""
+"""The kubelet's protocols: device plugin v1beta1, pod-resources v1, plugin registration v1, DRA v1 and its resource health.
+Knows no NPU."""

@@ -1,9 +1,11 @@
 """The connections of one server, bounded in number: who has to go when there are too many.
 
-A kubelet has one connection. It is soon one with an open stream (ListAndWatch) on which it was answered and reads, and
-such a one is never dropped for a newcomer; of the others those go first that never made a call, then the idlest.
+A kubelet has one connection. It is soon one with an open stream (ListAndWatch, NodeWatchResources) on which it was
+answered and reads, and such a one is never dropped for a newcomer; of the others those go first that never made a call,
+then the idlest.
 """
 
+import asyncio
 from collections.abc import Callable
 
 from furiosa_npu.kubelet.bounded_protocol import BoundedProtocol
@@ -20,6 +22,9 @@ class Crowd:
         self._on_drop = on_drop
         self._members: dict[BoundedProtocol, None] = {}
         """in the order of the last news of each"""
+        self.deserted = asyncio.Event()
+        """set while there are none"""
+        self.deserted.set()
 
     def enter(self, newcomer: BoundedProtocol) -> bool:
         if len(self._members) >= MAXIMUM_CONNECTIONS:
@@ -31,6 +36,7 @@ class Crowd:
             del self._members[victim]
             victim.drop(fault)
         self._members[newcomer] = None
+        self.deserted.clear()
         return True
 
     def heard(self, member: BoundedProtocol) -> None:
@@ -41,6 +47,8 @@ class Crowd:
     def leave(self, member: BoundedProtocol, fault: str) -> None:
         if member in self._members:
             del self._members[member]
+            if not self._members:
+                self.deserted.set()
             if fault:
                 self._on_drop(fault)
 
@@ -48,6 +56,7 @@ class Crowd:
         """Ends all."""
         members = tuple(self._members)
         self._members.clear()
+        self.deserted.set()
         for member in members:
             member.drop("the server is closed")
 

@@ -49,6 +49,10 @@ class UnixServer:
         """The file at the path is the socket that this server made."""
         return self._identity is not None and identity(self.path) == self._identity
 
+    async def deserted(self) -> None:
+        """Returns as soon as no peer is connected."""
+        await self._crowd.deserted.wait()
+
     async def close(self) -> None:
         """Ends streams and connections; removes the socket if it is still this server's."""
         if self._server is None:

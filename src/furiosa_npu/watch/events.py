@@ -1,6 +1,7 @@
-"""What the kernel tells without being asked: device files that come and go, sockets in the kubelet's folder."""
+"""What the kernel tells without being asked: device files that come and go, sockets in the kubelet's folders."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 
 from furiosa_npu.hardware.hotplug import DeviceWatch
 from furiosa_npu.hardware.open_watch import OpenWatch
@@ -27,8 +28,8 @@ _FOLDER_ENDED = IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF
 
 
 class Events:
-    """Calls back at events of the devfs root, of the cards' device files where `on_opened` is given, and of the device
-    plugins' folder; each may come later, and go.
+    """Calls back at events of the devfs root, of the cards' device files where `on_opened` is given, and of the folders
+    of sockets; each may come later, and go.
 
     Where there is no inotify to be had (`max_user_instances`, `max_user_watches`), that is said, and the agent's own
     cycle has to do. `renew` is to be called in each cycle.
@@ -37,15 +38,16 @@ class Events:
     def __init__(
         self,
         roots: Roots,
-        folder: str,
+        folders: Sequence[str],
         add_reader: Callable[[int, Callable[[], None]], object],
         conditions: Conditions,
         on_devices: Callable[[], None],
         on_opened: Callable[[], None] | None,
         on_folder: Callable[[], None],
     ) -> None:
+        """`folders`: where the agent and the kubelet have their sockets."""
         self._roots = roots
-        self._folder = folder
+        self._folders = folders
         self._add_reader = add_reader
         self._conditions = conditions
         self._on_devices = on_devices
@@ -54,12 +56,13 @@ class Events:
         self._devices: DeviceWatch | None = None
         self._opens: OpenWatch | None = None
         self._inotify: Inotify | None = None
-        self._watching = False
+        self._watched: dict[int, str] = {}
+        """the folders by their watches"""
 
     @property
     def of_folder(self) -> bool:
-        """Events of the folder come; without them somebody has to look."""
-        return self._watching
+        """Events of all folders come; without them somebody has to look."""
+        return len(self._watched) == len(self._folders)
 
     @property
     def of_devices(self) -> bool:
@@ -84,12 +87,11 @@ class Events:
             if self._inotify is None:
                 self._inotify = Inotify()
                 self._add_reader(self._inotify.fileno(), self._folder_readable)
-            if not self._watching:
-                self._inotify.add_watch(self._folder, _FOLDER_MASK)
-                self._watching = True
-                self._on_folder()
-        except FileNotFoundError:
-            return  # the folder is not there yet: its endpoints say so
+            for folder in self._folders:
+                if folder not in self._watched.values():
+                    with suppress(FileNotFoundError):  # not there yet: its endpoints say so
+                        self._watched[self._inotify.add_watch(folder, _FOLDER_MASK)] = folder
+                        self._on_folder()
         except OSError as error:
             self._conditions.remark("inotify", f"no events from the kernel ({error}): looking once a second instead")
         else:
@@ -105,7 +107,8 @@ class Events:
 
     def _folder_readable(self) -> None:
         events = self._inotify.read() if self._inotify is not None else []
-        if any(event.mask & _FOLDER_ENDED for event in events):
-            self._watching = False
+        for event in events:
+            if event.mask & _FOLDER_ENDED:
+                self._watched.pop(event.wd, None)
         if events:
             self._on_folder()
