@@ -4,8 +4,10 @@ from typing import get_args
 
 import yaml
 
+from furiosa_npu.cluster.api import Answer
 from furiosa_npu.cluster.resource_slices import AttributeValue, Version
 from furiosa_npu.dra_driver.attributes import attributes
+from furiosa_npu.dra_driver.device_classes import lacking
 from furiosa_npu.dra_driver.devices import DRIVER
 from furiosa_npu.dra_driver.publication_trouble import COUNTERS_OFF, NOT_PUBLISHED, TAINTS_OFF
 from furiosa_npu.health.verdict import State
@@ -47,5 +49,7 @@ def test_the_classes_and_events_that_the_text_names_are_there() -> None:
     text = DOCUMENT.read_text(encoding="utf-8")
     classes = yaml.safe_load_all((REPOSITORY / "kubernetes/deployments/device-classes.yaml").read_text())
     names = [found["metadata"]["name"] for found in classes]
-    events = [NOT_PUBLISHED, COUNTERS_OFF.event, TAINTS_OFF.event]
+    nameless = [{"metadata": {"name": "npu.furiosa.ai"}, "spec": {}}]
+    of_classes = [notice.event for notice in lacking(Answer(200, {"items": nameless}, None))]
+    events = [NOT_PUBLISHED, COUNTERS_OFF.event, TAINTS_OFF.event, *of_classes]
     assert [name for name in (*names, *events) if f"`{name}`" not in text] == []
