@@ -14,7 +14,7 @@ from furiosa_npu.dra_driver.gates import Gates, admitted
 from furiosa_npu.dra_driver.publication import Publication
 from furiosa_npu.dra_driver.publication_trouble import Notice
 from tests.unit.readings import renegade, warboy
-from tests.unit.slices_server import SLICES, SlicesServer
+from tests.unit.slices_server import CLASSES, SLICES, SlicesServer
 
 DRIVER, NODE = "npu.furiosa.ai", "worker-1"
 RULES = Rules(family=None, disable=(), pe_form="fused")
@@ -101,7 +101,7 @@ class Desk:
 def told(request: ApiRequest) -> str:
     """`PUT devices-0 g2/3`: method, slice, generation and number of slices."""
     if request.method == "GET":
-        return "GET slices" if request.path.startswith(SLICES) else "GET node"
+        return "GET classes" if request.path == CLASSES else "GET slices" if SLICES in request.path else "GET node"
     body = json.loads(request.body or "{}")
     name = request.path.removeprefix(f"{SLICES}/") if request.method != "POST" else body["metadata"]["name"]
     pool = body.get("spec", {}).get("pool")

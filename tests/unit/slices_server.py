@@ -11,6 +11,7 @@ from typing import Any
 from furiosa_npu.cluster.api import Answer, ApiRequest
 
 SLICES = "/apis/resource.k8s.io/v1/resourceslices"
+CLASSES = "/apis/resource.k8s.io/v1/deviceclasses"
 
 Object = dict[str, Any]
 
@@ -38,6 +39,10 @@ class SlicesServer:
         body = json.loads(request.body or "{}")
         if request.path == f"/api/v1/nodes/{self.node}":
             return Answer(200, {"metadata": {"name": self.node, "uid": self.node_uid}}, None)
+        if request.path == CLASSES:
+            named = {"npu.furiosa.ai": "furiosa.ai/npu", "alpha-npu.furiosa.ai": "alpha.furiosa.ai/npu"}
+            items = [{"metadata": {"name": name}, "spec": {"extendedResourceName": of}} for name, of in named.items()]
+            return Answer(200, {"metadata": {}, "items": items}, None)
         if request.method == "GET":
             self._lost = False
             return Answer(200, {"metadata": {}, "items": copy.deepcopy([*self.slices.values()])}, None)

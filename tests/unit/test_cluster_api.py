@@ -42,13 +42,18 @@ def test_no_complaint_about_success() -> None:
 
 
 def test_the_missing_right_is_named_for_namespaced_and_grouped_resources() -> None:
-    """RBAC's verb and resource."""
-    paths = ["/api/v1/namespaces/x/events", "/apis/resource.k8s.io/v1/resourceslices/a?b"]
-    requests = [ApiRequest("POST", paths[0]), ApiRequest("DELETE", paths[1])]
-    said = [complaint(request, Answer(403, None, None)) or "" for request in requests]
-    assert ["the right to create events is" in said[0], "the right to delete resourceslices is" in said[1]] == [
-        True
-    ] * 2
+    """RBAC's verb and resource: what is read without a name is listed."""
+    slices = "/apis/resource.k8s.io/v1/resourceslices"
+    requests = {
+        "create events": ApiRequest("POST", "/api/v1/namespaces/x/events"),
+        "get pods": ApiRequest("GET", "/api/v1/namespaces/x/pods/p"),
+        "list pods": ApiRequest("GET", "/api/v1/namespaces/x/pods"),
+        "delete resourceslices": ApiRequest("DELETE", f"{slices}/a?b"),
+        "list resourceslices": ApiRequest("GET", f"{slices}?fieldSelector=spec.driver%3Dx"),
+        "get resourceslices": ApiRequest("GET", f"{slices}/a"),
+    }
+    for right, request in requests.items():
+        assert f"the right to {right} is missing" in (complaint(request, Answer(403, None, None)) or "")
 
 
 @given(st.text(), st.text(), st.integers() | st.none(), st.none() | st.text() | st.dictionaries(st.text(), st.text()))

@@ -10,7 +10,7 @@ from furiosa_npu.dra_driver.publication_trouble import COUNTERS_OFF, TAINTS_OFF,
 from tests.unit.slices_desk import AWAY, DRIVER, NODE, PREFIX, Desk, card, visible, wanted
 from tests.unit.slices_server import SlicesServer
 
-READ = ["GET node", "GET slices"]
+READ = ["GET node", "GET slices", "GET classes"]
 
 
 def test_counters_are_read_back_before_a_device_is_written() -> None:
@@ -163,6 +163,22 @@ def test_what_goes_is_deleted_when_the_rest_stands() -> None:
     assert desk.settle() == [["POST counters-0 g1/2"], ["POST devices-0 g1/2"]]
 
 
+def test_classes_that_lack_a_name_are_told_once_and_keep_no_slice_back() -> None:
+    """Neither does an answer that says nothing of them."""
+    desk = Desk()
+    desk.offer(card(0))
+    for classes in (Answer(200, {"items": []}, None), Answer(403, {"message": "no"}, None)):
+        for _ in range(2):
+            desk.publication.doubt(desk.now)
+            node, slices, _ = desk.take()
+            answers = [desk.server.ask(node), desk.server.ask(slices), classes]
+            desk.notices += desk.publication.answered(answers, desk.now, 1.0)
+            desk.settle()
+    events = [notice.event for notice in desk.notices if notice.level == "warning"]
+    assert events == ["NPUDeviceClassMissing"] * 2
+    assert len(visible(desk.server)) == 3
+
+
 def test_nothing_is_asked_before_it_is_known_what_to_publish() -> None:
     """The cards were not read yet."""
     publication = Publication(DRIVER, NODE)
@@ -296,7 +312,7 @@ def test_an_api_server_that_does_not_serve_the_version_is_said_so() -> None:
     desk = Desk()
     desk.offer(card(0))
     requests = desk.take()
-    answers = [desk.server.ask(requests[0]), Answer(404, "404 page not found", None)]
+    answers = [desk.server.ask(requests[0]), *[Answer(404, "404 page not found", None)] * 2]
     assert desk.publication.answered(answers, desk.now, 1.0) == (Notice("warning", NOT_SERVED, "NPUsNotPublished"),)
 
 

@@ -41,6 +41,12 @@ class Node(RuleBasedStateMachine):
         self.variants[number] = variant
         self.offer()
 
+    @rule(variant=st.sampled_from(["none", "good"]))
+    def all_cards_change(self, variant: str) -> None:
+        """The driver is unloaded, or loaded."""
+        self.variants = [variant] * len(self.variants)
+        self.offer()
+
     @rule()
     def a_round_goes_well(self) -> None:
         if self.desk.publication.due_at() is not None:
@@ -105,6 +111,8 @@ class Node(RuleBasedStateMachine):
         assert self.server.writes == written
         names = {device["name"] for found in self.server.slices.values() for device in found["spec"].get("devices", ())}
         assert names == set(visible(self.server))
+        owners = {found["metadata"]["ownerReferences"][0]["uid"] for found in self.server.slices.values()}
+        assert owners <= {self.server.node_uid}
 
     @invariant()
     def nobody_could_see_what_never_may_be_seen(self) -> None:

@@ -87,14 +87,15 @@ def _message(body: object) -> str:
 
 
 def right(request: ApiRequest) -> str:
-    """What it takes, in RBAC's words: `patch nodes/status`."""
+    """What it takes, in RBAC's words: `patch nodes/status`, and `list` to read what has no name in the path."""
     parts = request.path.partition("?")[0].strip("/").split("/")
     parts = parts[2:] if parts[0] == "api" else parts[3:]  # /api/v1/..., /apis/GROUP/VERSION/...
     if len(parts) > 2 and parts[0] == "namespaces":
         parts = parts[2:]
     verbs = {"GET": "get", "PATCH": "patch", "PUT": "update", "POST": "create", "DELETE": "delete"}
     resource = "/".join(parts[0:3:2]) if parts else request.path  # the name stands between, or there is none
-    return f"{verbs.get(request.method, request.method)} {resource}"
+    verb = "list" if request.method == "GET" and len(parts) == 1 else verbs.get(request.method, request.method)
+    return f"{verb} {resource}"
 
 
 def rfc3339(seconds: float) -> str:

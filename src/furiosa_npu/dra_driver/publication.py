@@ -3,9 +3,9 @@
     publication.offer(cards, now)
     requests = publication.take(now); ...; notices = publication.answered(answers, now, random); publication.due_at()
 
-The node's UID and its slices are read first, and again whenever somebody else may have changed them: after an answer
-that did not come, a conflict, or `doubt`. From then on each answer says how a slice stands. In peace nothing is
-written; the slices are read every few minutes, since nobody tells of one that was deleted.
+The node's UID, its slices and the DeviceClasses are read first, and again whenever somebody else may have changed them:
+after an answer that did not come, a conflict, or `doubt`. From then on each answer says how a slice stands. In peace
+nothing is written; the slices are read every few minutes, since nobody tells of one that was deleted.
 """
 
 from collections.abc import Sequence
@@ -17,6 +17,7 @@ from furiosa_npu.cluster.resource_slice_json import parse
 from furiosa_npu.cluster.resource_slice_requests import list_slices, slices_of
 from furiosa_npu.cluster.resource_slices import Owner, Slice
 from furiosa_npu.cluster.retry import delay_seconds
+from furiosa_npu.dra_driver.device_classes import LIST_CLASSES, lacking
 from furiosa_npu.dra_driver.devices import CardDevices
 from furiosa_npu.dra_driver.gates import Gates, admitted, evident, learned
 from furiosa_npu.dra_driver.publication_plan import Write, next_writes
@@ -49,7 +50,7 @@ class Publication:
         self.gates = Gates()
         self._driver = driver
         self._node = node
-        self._reading = (get_node(node), list_slices(driver, node))
+        self._reading = (get_node(node), list_slices(driver, node), LIST_CLASSES)
         self._cards: tuple[CardDevices, ...] | None = None
         self._owner: Owner | None = None
         self._stored: dict[str, Slice] = {}
@@ -66,7 +67,7 @@ class Publication:
         self._said: set[str] = set()
         """troubles, by kind, since all was as wanted"""
         self._off: set[Notice] = set()
-        """what was said of feature gates, once and for all"""
+        """what was said of feature gates and classes, once and for all"""
         self._written = 0
         """slices, since all was as wanted"""
 
@@ -114,7 +115,7 @@ class Publication:
         if writes:
             found = self._take_in(writes, requests, answers, notices)
         else:
-            found = self._read(requests, answers)
+            found = self._read(requests, answers, notices)
             if not self._looks:
                 self._looks = (now + RECHECK_SECONDS * (0.5 + 0.5 * random),)
         self._trouble = found
@@ -148,20 +149,23 @@ class Publication:
             return ()
         return next_writes(admitted(self._cards, self.gates), self._stored, self._owner, self.gates)
 
-    def _read(self, requests: Sequence[ApiRequest], answers: Sequence[Answer]) -> Trouble | None:
-        for request, answer in zip(requests, answers, strict=True):
+    def _read(self, requests: Sequence[ApiRequest], answers: Sequence[Answer], notices: list[Notice]) -> Trouble | None:
+        """What of the classes can be known is said; without it slices are published all the same."""
+        node, slices, classes = answers
+        for request, answer in zip(requests, (node, slices), strict=False):
             found = trouble(request, answer)
             if found is not None:
                 return found
         try:
-            owner = Owner(self._driver, self._node, uid_of(answers[0].body))
-            self._stored = {found.name: found for found in slices_of(answers[1].body)}
+            owner = Owner(self._driver, self._node, uid_of(node.body))
+            self._stored = {found.name: found for found in slices_of(slices.body)}
         except ValueError as error:
             return unreadable(error)
         self._owner, self._known = owner, True
         for stored in self._stored.values():
             if stored.content is not None:
                 self.gates = evident(self.gates, stored.content)
+        self._say_once(lacking(classes), notices)
         return None
 
     def _take_in(
@@ -193,16 +197,15 @@ class Publication:
         before = self.gates
         if stored.content is not None:
             self.gates = learned(self.gates, write.content, stored.content)
-        for was, is_now, notice in (
-            (before.counters, self.gates.counters, COUNTERS_OFF),
-            (before.taints, self.gates.taints, TAINTS_OFF),
-        ):
-            if was is not False and is_now is False and notice not in self._off:
-                self._off.add(notice)
-                notices.append(notice)
+        off = ((self.gates.counters, COUNTERS_OFF), (self.gates.taints, TAINTS_OFF))
+        self._say_once([notice for gate, notice in off if gate is False], notices)
         if self._owner is not None and self.gates == before and not write.is_done(stored, self._owner):
             return altered(write.name)
         return None
+
+    def _say_once(self, said: Sequence[Notice], notices: list[Notice]) -> None:
+        notices += [notice for notice in said if notice not in self._off]
+        self._off.update(said)
 
     def _settled(self) -> list[Notice]:
         """All is as wanted; what there is to say of it."""
