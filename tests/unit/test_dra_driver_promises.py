@@ -21,7 +21,7 @@ from furiosa_npu.dra_driver.claim_cdi import file_name, specification
 from furiosa_npu.dra_driver.claim_files import ClaimFiles
 from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.preparation import Looked, Looks
-from furiosa_npu.dra_driver.prepared import Pe, PreparedClaim, State, held_pes
+from furiosa_npu.dra_driver.prepared import PreparedClaim, State, held_pes
 from furiosa_npu.dra_driver.preparer import Fetched, Outcome, Preparer
 from furiosa_npu.dra_driver.recovery import Unclear
 from furiosa_npu.dra_driver.restorer import Restorer
@@ -321,11 +321,12 @@ class Node(RuleBasedStateMachine):
 
     @invariant()
     def no_pe_is_in_two_claims(self) -> None:
-        holders: dict[Pe, ClaimName] = {}
+        holders: dict[tuple[str, int], ClaimName] = {}
         for name, prepared in self.running.items():
             for device in prepared.devices:
-                for pe in device.held:
-                    assert holders.setdefault(pe, name) == name
+                for pe in () if device.admin_access else device.pes:
+                    for card in (device.card_id, device.place):
+                        assert holders.setdefault((card, pe), name) == name
         readable, state = self.read()
         if readable:
             in_this_boot = [prepared for prepared in state.values() if prepared.boot_id == f"boot-{self.boot}"]
