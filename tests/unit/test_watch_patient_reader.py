@@ -275,3 +275,15 @@ def test_an_error_of_ours_is_raised_where_it_was_asked_for() -> None:
         assert set(await machine.ask("npu0", "npu1")) == {"npu0", "npu1"}
 
     run(story)
+
+
+def test_the_last_of_a_batch_that_hangs_keeps_no_earlier_answer() -> None:
+    """What was answered before it is told at once, and who asks such a card alone is answered."""
+
+    async def story(machine: Machine) -> None:
+        machine.drivers["npu2"].hangs = True
+        assert set(await machine.ask("npu0", "npu1", "npu2")) == {"npu0", "npu1"}
+        async with asyncio.timeout(5):
+            assert await machine.ask_one("npu0") == 2
+
+    run(story)
