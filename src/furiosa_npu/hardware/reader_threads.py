@@ -146,7 +146,8 @@ class ReaderThreads:
             except IndexError:
                 continue  # another thread took the last of it, and takes the batch away in a moment
             if not batch.waiting:
-                self._batches.remove(batch)
+                with suppress(ValueError):  # another thread took one of it too, and the batch away
+                    self._batches.remove(batch)
             return job, batch
         return None
 
