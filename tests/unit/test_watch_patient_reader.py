@@ -287,3 +287,20 @@ def test_the_last_of_a_batch_that_hangs_keeps_no_earlier_answer() -> None:
             assert await machine.ask_one("npu0") == 2
 
     run(story)
+
+
+def test_a_machine_without_threads_to_give_is_not_the_end_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits behind a driver that hangs is read when there are threads again."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def story(machine: Machine) -> None:
+        machine.drivers["npu0"].hangs = True
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refused)
+            assert await machine.ask("npu0", "npu1") == {}
+        async with asyncio.timeout(5):
+            assert await machine.ask_until("npu2", "npu1") in ({"npu1": 1}, {"npu1": 1, "npu2": 1}, {"npu2": 1})
+
+    run(story)

@@ -49,6 +49,7 @@ def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> 
     names for them, and plain files below the devfs root. What ends meanwhile has nothing open; what may not be looked
     at is left out. `without_files`: processes that had no file open at the last look, half of all, since the kernel's
     own threads are among them; they are not looked at again while they live, and noted here.
+    Raises OSError where it cannot be looked: no descriptor is to be had, for this process or on the whole machine.
     """
     users = []
     names = {name for name in os.listdir(proc) if name.isdecimal()}
@@ -94,7 +95,7 @@ def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | 
     """None: the process has no file open at all."""
     try:
         descriptors = os.listdir(folder)
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return []  # the process is gone, or not for us to see
     if not descriptors:
         return None

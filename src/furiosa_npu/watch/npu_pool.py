@@ -114,6 +114,11 @@ class NpuPool:
         return {**self._remembered, **{unit.id: unit.verdict for unit in self.pool.values()}}
 
     @property
+    def users_failure(self) -> str | None:
+        """Why the host's processes could not be looked at, or None."""
+        return self._users.failure
+
+    @property
     def undecided(self) -> bool:
         """A card waits for its first reading, or for a second one."""
         return self._readings.is_waited_for or any(_waits(unit) for unit in self.pool.values())
