@@ -87,6 +87,9 @@ class Host:
         asyncio.run(self.users.look(anew=anew))
         return self.users.of_cards((CARD._replace(device_files=_plain(CARD.device_files)),))
 
+    def failure(self) -> str | None:
+        return self.users.failure
+
 
 def _plain(files: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(file._replace(device_number=None) for file in files)
@@ -179,8 +182,8 @@ def test_processes_that_cannot_be_listed_are_not_the_end_of_the_agent(
     with monkeypatch.context() as machine:
         machine.setattr(os, "listdir", crowded)
         assert host.seen(anew=True) == HELD
-        assert host.users.failure == (
+        assert host.failure() == (
             f"{host.folder}{folder}: Too many open files in system: who has cards open is as it was seen before"
         )
     host.reader.now += 1
-    assert (host.seen(), host.users.failure) == ({}, None)
+    assert (host.seen(), host.failure()) == ({}, None)

@@ -93,20 +93,23 @@ class NpuPool:
 
     def judge(self) -> None:
         """Judges every card by what was read last."""
-        self.pool = census(
-            self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered, self._slicing
-        )
+        self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._now, self._remembered, self._slicing)
         # What comes back later is judged by what it does from then on.
         self._remembered = {
             unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
         }
-        self._judged_at = self._clock()
+        self._judged_at = self._now
         self._judged_by = (self._seen.readings, self.ledger, self.rules)
         self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
         shown = _shown(self.pool)
         if shown != self._shown:
             self._shown = shown
             self._on_change()
+
+    @property
+    def _now(self) -> float:
+        """What was read is judged as of then: nobody has seen yet whether a heartbeat that stood still then still does."""
+        return self._clock() if self.scanned_at is None else self.scanned_at
 
     @property
     def verdicts(self) -> dict[str, Verdict]:
@@ -190,7 +193,7 @@ class NpuPool:
         return cards
 
     def _handed_over(self, unit_ids: tuple[str, ...]) -> None:
-        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._clock(), self._slicing)
+        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._now, self._slicing)
         self._shown = _shown(self.pool)
         self._on_change()
 
