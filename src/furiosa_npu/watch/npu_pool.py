@@ -108,7 +108,7 @@ class NpuPool:
 
     @property
     def _now(self) -> float:
-        """What was read is judged as of then: nobody has seen yet whether a heartbeat that stood still then still does."""
+        """What was read is judged as of then: whether a heartbeat has moved since, nobody has seen."""
         return self._clock() if self.scanned_at is None else self.scanned_at
 
     @property
