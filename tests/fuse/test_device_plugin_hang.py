@@ -1,5 +1,7 @@
 """A driver that does not answer, on the real plugin: it keeps its own card from the node, and nothing else waiting."""
 
+import asyncio
+import time
 from pathlib import Path
 
 from furiosa_npu.demo.node import Node
@@ -11,6 +13,7 @@ from tests.protocol.plugin_node import (
     UNHEALTHY,
     card_id,
     cards,
+    client,
     free_port,
     get,
     pod,
@@ -85,3 +88,16 @@ async def test_a_plugin_ends_at_sigterm_though_drivers_hang(folder: Path) -> Non
             await until_health(node, ALPHA, HEALTHY, UNHEALTHY, seconds=SECONDS)
             assert await plugin.stop() == 0
             assert sockets(node) == []
+
+
+async def test_the_last_card_that_hangs_delays_nobodys_allocate(folder: Path) -> None:
+    """It is read last of all; the others were read before it, and are handed out all the same."""
+    async with Node(str(folder), cards("warboy", "warboy")) as node:
+        with mounted(node.simulation) as mount:
+            await node.start_plugin("--sysfs-root", str(mount.place))
+            await node.until_allocatable(ALPHA, 2, SECONDS)
+            node.simulation.fail(card_id(1), "hang=heartbeat")
+            await asyncio.sleep(1.1)  # a cycle: the driver was asked
+            began = time.monotonic()
+            answer = await client(node, ALPHA).allocate((card_id(0),))
+            assert (answer.envs["NPU_NPUNAME"], time.monotonic() - began < 0.5) == ("npu0", True)

@@ -59,6 +59,18 @@ def test_a_function_taken_early_is_the_real_one_when_called(name: str) -> None:
     assert double(21) == 42
 
 
+def test_a_module_that_could_not_be_loaded_is_loaded_at_its_next_use(name: str, tmp_path: Path) -> None:
+    """There was no descriptor to read it with, for a moment: it is not taken for loaded."""
+    LateModule.put(name, "double")
+    module = importlib.import_module(name)
+    source = (tmp_path / "late_sample.py").read_text()
+    (tmp_path / "late_sample.py").write_text("raise OSError(24, 'Too many open files')\n")
+    with pytest.raises(OSError, match="Too many open files"):
+        module.double(1)
+    (tmp_path / "late_sample.py").write_text(source)
+    assert (module.double(1), module.count) == (2, 1)
+
+
 def test_threads_that_want_it_at_once_all_get_it(name: str) -> None:
     """None sees a module that is half there."""
     LateModule.put(name)

@@ -133,6 +133,39 @@ def test_logging_is_loaded_at_a_librarys_first_warning() -> None:
     assert "other" in second
 
 
+CROWDED = """
+import resource
+before = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (3, before[1]))
+asyncio.log.logger.error("no descriptor", exc_info=(OSError, OSError(24, "Too many open files"), None))
+resource.setrlimit(resource.RLIMIT_NOFILE, before)
+asyncio.log.logger.warning("%s again", "room")
+"""
+
+
+def test_a_warning_is_said_though_logging_cannot_be_loaded() -> None:
+    """Where no descriptor is to be had, just that is to be said; later ones come by way of `logging` again."""
+    done = subprocess.run([sys.executable, "-I", "-c", QUIET + CROWDED], capture_output=True, text=True, check=True)
+    assert [line.split(maxsplit=1)[1] for line in done.stderr.splitlines()] == [
+        """error no descriptor logger=asyncio error="OSError(24, 'Too many open files')\"""",
+        "warning room again logger=asyncio",
+    ]
+
+
+def test_a_traceback_that_cannot_be_written_leaves_the_error(monkeypatch: pytest.MonkeyPatch) -> None:
+    """`traceback` may be what has to be loaded."""
+
+    def crowded(*_: object) -> str:
+        raise OSError(24, "Too many open files")
+
+    monkeypatch.setattr(logging.Formatter, "formatException", crowded)
+    log, lines = _log("text")
+    logger = logging.Logger("asyncio")
+    logger.addHandler(LogHandler(log))
+    logger.error("failed", exc_info=ValueError("boom"))
+    assert lines == ["2026-01-31T09:30:00.125Z error failed logger=asyncio error=ValueError('boom')\n"]
+
+
 def test_a_closed_stderr_does_not_end_the_agent() -> None:
     """Losing the log is no reason to stop serving the node."""
     program = "import os; from furiosa_npu.agent.log import Log; os.close(2); Log().error('x'); print('alive')"

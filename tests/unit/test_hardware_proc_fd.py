@@ -13,7 +13,7 @@ from furiosa_npu.hardware import open_probe
 from furiosa_npu.hardware.cards import read_cards
 from furiosa_npu.hardware.open_watch import OpenWatch
 from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
-from furiosa_npu.hardware.reading import CardUser
+from furiosa_npu.hardware.reading import CardUser, DeviceFile
 from furiosa_npu.linux.inotify import Inotify
 from furiosa_npu.simulator import Simulation, parse_scenario
 from tests.unit.readings import warboy
@@ -110,6 +110,22 @@ def test_a_device_file_may_lie_anywhere(tmp_path: Path) -> None:
     assert find_users(str(tmp_path), f"{tmp_path}/dev", 1, set()) == (
         DeviceUser(7, "ended meanwhile", (1, 3), f"{tmp_path}/my-npu"),
     )
+
+
+def test_a_card_open_under_another_name_has_its_user(tmp_path: Path) -> None:
+    """A container may have it as /dev/accel0 (`docker run --device /dev/npu0:/dev/accel0`): the number tells.
+
+    /dev/full stands for it. What everybody has open is not looked at, and a plain file of any name is none.
+    """
+    files = tmp_path / "7" / "fd"
+    files.mkdir(parents=True)
+    (tmp_path / "7" / "comm").write_text("serve\n")
+    for descriptor, path in enumerate(("/dev/null", "/dev/full", "/dev/shm/full", "socket:[7]", "/etc/hostname")):
+        (files / str(descriptor)).symlink_to(path)
+    users = find_users(str(tmp_path), "/dev", 1, set())
+    assert users == (DeviceUser(7, "serve", (1, 7), "/dev/full"),)
+    card = warboy()._replace(device_files=(DeviceFile("npu0", "card", None, None, (1, 7)),))
+    assert users_of(card, users, "/dev") == (CardUser("process 7 (serve)", None),)
 
 
 def test_a_process_is_named_once_with_the_pes_of_all_its_files() -> None:

@@ -2,10 +2,13 @@
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 
+import pytest
+
 from furiosa_npu.hardware.driver_file import Files
-from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
+from furiosa_npu.hardware.reader_threads import Answer, Batch, Job, ReaderThreads
 
 PATIENCE = 20.0
 
@@ -152,3 +155,54 @@ def test_an_error_of_ours_is_an_answer_among_the_others() -> None:
         ("npu2", str),
     ]
     assert batch.unanswered == 0
+
+
+def test_what_waits_where_no_thread_was_to_be_had_is_read_when_there_is_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    """At the next time that anything is asked, though it be of cards that wait already."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    machine = Machine()
+    driver = Driver()
+    batch = machine.threads.submit([machine.job("npu0", driver.read), machine.job("npu1")])
+    assert driver.asked.wait(PATIENCE)
+    with monkeypatch.context() as full:
+        full.setattr(threading.Thread, "start", refused)
+        assert not machine.threads.reinforce(batch)
+        machine.threads.submit([machine.job("npu1")])
+        waited = machine.threads.waited_for("npu0", 5.0)
+        assert waited is not None, "it is not lost sight of"
+    machine.threads.submit([machine.job("npu1")])
+    assert machine.results() == [("npu1", "text")]
+    driver.answer()
+    assert machine.results() == [("npu0", "late")]
+    assert machine.threads.stuck == 0
+
+
+def test_two_threads_that_take_the_last_jobs_at_once_both_go_on() -> None:
+    """One replaced between its check and its take meets its successor there; neither dies of it, no job is lost."""
+    machine = Machine()
+    took_first, took_second = threading.Event(), threading.Event()
+
+    class Meeting(deque[Job]):
+        """The switch of threads that the interpreter may make after any call."""
+
+        def popleft(self) -> Job:
+            job = super().popleft()
+            if job.key == "npu0":
+                took_first.set()
+                assert took_second.wait(PATIENCE)
+            return job
+
+    def second() -> str:
+        took_second.set()
+        return "text"
+
+    batch = Batch([])
+    batch.waiting, batch.unanswered = Meeting([machine.job("npu0"), machine.job("npu1", second)]), 2
+    machine.threads._batches.append(batch)
+    machine.threads._tell()
+    assert took_first.wait(PATIENCE)
+    assert machine.threads.reinforce(batch)
+    assert sorted(machine.results(2)) == [("npu0", "text"), ("npu1", "text")]

@@ -21,6 +21,7 @@ class Stage:
     def _cycle(self) -> Cycle:
         pool = SimpleNamespace(
             undecided=False,
+            users_failure=None,
             pool={},
             verdicts={},
             ledger=Ledger(),

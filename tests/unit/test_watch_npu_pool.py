@@ -31,6 +31,9 @@ class Host:
     async def all(self, **_: object) -> tuple[Reading, ...]:
         return self.cards
 
+    async def one(self, _: Reading) -> Reading:
+        return self.cards[0]
+
     async def look(self, **_: object) -> None:
         """Nobody has a card open."""
 
@@ -64,3 +67,21 @@ def test_what_is_remembered_of_a_card_that_was_not_seen_yet_is_kept() -> None:
     host.states(100.0)
     assert host.pool.verdicts["AWAY"] == away
     assert host.pool.verdicts["WARBOY-0"] == host.pool.pool["WARBOY-0"].verdict
+
+
+def test_a_hand_over_between_two_rare_looks_is_no_news_of_a_heartbeat() -> None:
+    """With `--cycle-seconds 60` the last reading is old; that it stood still was not seen by anybody."""
+    host = Host()
+    for now in (100, 160):
+        host.cards = (warboy()._replace(heartbeat_seconds=now),)
+        host.states(float(now))
+    host.now = 200.0
+    host.cards = (warboy()._replace(heartbeat_seconds=200),)
+
+    async def story() -> None:
+        await host.pool.hand_over("furiosa.ai/npu", ("WARBOY-0",))
+        await asyncio.sleep(0.05)
+
+    asyncio.run(story())
+    verdict = host.pool.pool["WARBOY-0"].verdict
+    assert (verdict.state, verdict.reason) == ("allocated", "")

@@ -1,6 +1,7 @@
 """Who has cards open, of a /proc that takes its time: no look is lost, and none is taken that was not asked for."""
 
 import asyncio
+import errno
 import os
 from collections.abc import Sequence
 from pathlib import Path
@@ -86,6 +87,9 @@ class Host:
         asyncio.run(self.users.look(anew=anew))
         return self.users.of_cards((CARD._replace(device_files=_plain(CARD.device_files)),))
 
+    def failure(self) -> str | None:
+        return self.users.failure
+
 
 def _plain(files: Sequence[Any]) -> tuple[Any, ...]:
     return tuple(file._replace(device_number=None) for file in files)
@@ -158,3 +162,28 @@ def test_a_look_that_is_wanted_passes_nobody_over(host: Host) -> None:
     host.reader.now += LOOK_SECONDS
     assert host.seen() == {}, "it is passed over for a minute where nothing is known to have happened"
     assert host.seen(anew=True) == HELD
+
+
+@pytest.mark.parametrize("folder", ["", "/7/fd"])
+def test_processes_that_cannot_be_listed_are_not_the_end_of_the_agent(
+    host: Host, monkeypatch: pytest.MonkeyPatch, folder: str
+) -> None:
+    """No descriptor is to be had for a moment: who was seen last is believed, that is said, and it is looked again."""
+    host.takes_the_card()
+    assert host.seen(anew=True) == HELD
+    host.lets_go()
+    listdir = os.listdir
+
+    def crowded(path: str) -> list[str]:
+        if path == f"{host.folder}{folder}":
+            raise OSError(errno.ENFILE, os.strerror(errno.ENFILE), path)
+        return listdir(path)
+
+    with monkeypatch.context() as machine:
+        machine.setattr(os, "listdir", crowded)
+        assert host.seen(anew=True) == HELD
+        assert host.failure() == (
+            f"{host.folder}{folder}: Too many open files in system: who has cards open is as it was seen before"
+        )
+    host.reader.now += 1
+    assert (host.seen(), host.failure()) == ({}, None)

@@ -275,3 +275,32 @@ def test_an_error_of_ours_is_raised_where_it_was_asked_for() -> None:
         assert set(await machine.ask("npu0", "npu1")) == {"npu0", "npu1"}
 
     run(story)
+
+
+def test_the_last_of_a_batch_that_hangs_keeps_no_earlier_answer() -> None:
+    """What was answered before it is told at once, and who asks such a card alone is answered."""
+
+    async def story(machine: Machine) -> None:
+        machine.drivers["npu2"].hangs = True
+        assert set(await machine.ask("npu0", "npu1", "npu2")) == {"npu0", "npu1"}
+        async with asyncio.timeout(5):
+            assert await machine.ask_one("npu0") == 2
+
+    run(story)
+
+
+def test_a_machine_without_threads_to_give_is_not_the_end_of_the_reader(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What waits behind a driver that hangs is read when there are threads again."""
+
+    def refused(_: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    async def story(machine: Machine) -> None:
+        machine.drivers["npu0"].hangs = True
+        with monkeypatch.context() as full:
+            full.setattr(threading.Thread, "start", refused)
+            assert await machine.ask("npu0", "npu1") == {}
+        async with asyncio.timeout(5):
+            assert await machine.ask_until("npu2", "npu1") in ({"npu1": 1}, {"npu1": 1, "npu2": 1}, {"npu2": 1})
+
+    run(story)

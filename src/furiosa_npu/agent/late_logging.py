@@ -4,10 +4,11 @@ What they say below that is dropped where it is said. To be put in place before 
 """
 
 import sys
+from collections.abc import Callable
 from typing import Any
 
 from furiosa_npu.agent.late_module import LateModule
-from furiosa_npu.agent.log import Log
+from furiosa_npu.agent.log import Level, Log
 
 _DEBUG, _WARNING = 10, 30
 """`logging.DEBUG` and `logging.WARNING`"""
@@ -32,9 +33,20 @@ class LateLogger:
         """All else is the real logger's, whose lines go to the agent's log."""
         if name.startswith("__"):
             raise AttributeError(name)
-        from furiosa_npu.agent.log_bridge import bridge_logging
+        try:
+            from furiosa_npu.agent.log_bridge import bridge_logging
 
-        return getattr(bridge_logging(self._log, self._name), name)
+            return getattr(bridge_logging(self._log, self._name), name)
+        except (ImportError, OSError):  # no descriptor to be had, and that may be just what is to be said
+            return self._without_logging("warning" if name in ("warning", "log") else "error")
+
+    def _without_logging(self, level: Level) -> Callable[..., None]:
+        def say(*said: object, exc_info: object = None, **_: object) -> None:
+            error = exc_info[1] if isinstance(exc_info, tuple) else sys.exc_info()[1]
+            fields = {"logger": self._name, "error": None if error is None else repr(error)}
+            self._log.entry(level, " ".join(map(str, said)), dict(fields))
+
+        return say
 
 
 def put_late_logging(log: Log) -> None:

@@ -43,14 +43,22 @@ class LateModule(ModuleType):
         return call
 
     def _load(self) -> None:
-        """Once; another thread that needs it too waits. Raises ImportError where there is no such module."""
+        """Once; another thread that needs it too waits. Raises ImportError where there is no such module, and what
+        loading raises (OSError where no descriptor is to be had): then the next use tries again."""
         with self._loading:
             if self._loaded:
                 return
-            self.__dict__["_loaded"] = True
-            parent = self.__name__.rpartition(".")[0]
-            spec = PathFinder.find_spec(self.__name__, __import__(parent).__path__ if parent else None)
-            if spec is None or spec.loader is None:
-                raise ImportError(f"{self.__name__}: is not on this machine's Python path", name=self.__name__)
-            self.__spec__, self.__loader__, self.__file__ = spec, spec.loader, spec.origin
-            spec.loader.exec_module(self)
+            self.__dict__["_loaded"] = True  # for what the module imports, and asks it in its turn
+            try:
+                self._execute()
+            except BaseException:
+                self.__dict__["_loaded"] = False
+                raise
+
+    def _execute(self) -> None:
+        parent = self.__name__.rpartition(".")[0]
+        spec = PathFinder.find_spec(self.__name__, __import__(parent).__path__ if parent else None)
+        if spec is None or spec.loader is None:
+            raise ImportError(f"{self.__name__}: is not on this machine's Python path", name=self.__name__)
+        self.__spec__, self.__loader__, self.__file__ = spec, spec.loader, spec.origin
+        spec.loader.exec_module(self)

@@ -15,7 +15,10 @@ class LogHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fields = {"logger": record.name}
         if record.exc_info:
-            fields["traceback"] = logging.Formatter().formatException(record.exc_info)
+            try:
+                fields["traceback"] = logging.Formatter().formatException(record.exc_info)
+            except (ImportError, OSError):  # no descriptor to load the module `traceback` with
+                fields["error"] = repr(record.exc_info[1])
         self._log.entry(_level(record.levelno), record.getMessage(), dict(fields))
 
 

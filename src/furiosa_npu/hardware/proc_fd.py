@@ -7,9 +7,24 @@ from typing import NamedTuple
 
 from furiosa_npu.hardware.reading import CardUser, DeviceFile, Reading
 
+_OTHERS = (
+    "/dev/console",
+    "/dev/fuse",
+    "/dev/hugepages/",
+    "/dev/mqueue/",
+    "/dev/null",
+    "/dev/pt",
+    "/dev/random",
+    "/dev/shm/",  # noqa: S108  # nothing is put there
+    "/dev/tty",
+    "/dev/urandom",
+    "/dev/zero",
+)
+"""How the paths begin that processes have open by the hundred, and under which a container has no NPU."""
+
 
 class DeviceUser(NamedTuple):
-    """A process with one NPU device file open, perhaps under another name or in a container."""
+    """A process with a device file open that may be an NPU's, perhaps under another name or in a container."""
 
     pid: int
     command: str
@@ -45,10 +60,12 @@ def _shows_its_files(folder: str) -> bool:
 def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> tuple[DeviceUser, ...]:
     """Every other process with something like an NPU's device file open, by PID.
 
-    Only what has `npu` in its path is looked at more closely: devices wherever they lie, since a container has its own
-    names for them, and plain files below the devfs root. What ends meanwhile has nothing open; what may not be looked
+    Looked at more closely is what lies in `/dev/`, since a container may have its own names for devices (`docker run
+    --device /dev/npu0:/dev/accel0`), but for what everybody has open; and what has `npu` in its path: devices wherever
+    they lie, and plain files below the devfs root. What ends meanwhile has nothing open; what may not be looked
     at is left out. `without_files`: processes that had no file open at the last look, half of all, since the kernel's
     own threads are among them; they are not looked at again while they live, and noted here.
+    Raises OSError where it cannot be looked: no descriptor is to be had, for this process or on the whole machine.
     """
     users = []
     names = {name for name in os.listdir(proc) if name.isdecimal()}
@@ -59,8 +76,9 @@ def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> 
         if found is None:
             without_files.add(name)
             continue
-        for path, number in found:
-            users.append(DeviceUser(int(name), _command(folder), number, path))
+        if found:
+            command = _command(folder)
+            users += [DeviceUser(int(name), command, number, path) for path, number in found]
     return tuple(users)
 
 
@@ -94,7 +112,7 @@ def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | 
     """None: the process has no file open at all."""
     try:
         descriptors = os.listdir(folder)
-    except OSError:
+    except (FileNotFoundError, ProcessLookupError, PermissionError):
         return []  # the process is gone, or not for us to see
     if not descriptors:
         return None
@@ -107,7 +125,7 @@ def _open_devices(folder: str, devfs: str) -> list[tuple[str, tuple[int, int] | 
             return found  # the process is not for us to see, whichever of its files it is
         except OSError:
             continue  # closed meanwhile: the others are looked at all the same
-        if "npu" in path:
+        if "npu" in path or (path.startswith("/dev/") and not path.startswith(_OTHERS)):
             found += _device(link, path, devfs)
     return found
 
@@ -119,7 +137,8 @@ def _device(link: str, path: str, devfs: str) -> list[tuple[str, tuple[int, int]
         return []  # closed meanwhile, or on a file system that does not let us look
     if stat.S_ISCHR(status.st_mode):
         return [(path, (os.major(status.st_rdev), os.minor(status.st_rdev)))]
-    return [(path, None)] if stat.S_ISREG(status.st_mode) and path.startswith(f"{devfs}/") else []
+    plain = stat.S_ISREG(status.st_mode) and "npu" in path and path.startswith(f"{devfs}/")
+    return [(path, None)] if plain else []
 
 
 def _command(folder: str) -> str:

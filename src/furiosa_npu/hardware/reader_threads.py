@@ -53,6 +53,7 @@ class _Worker:
         self.job: Job | None = None
         """None between two jobs: it may take one more even when it is replaced"""
         self.since = 0.0
+        self.replaced = False
         self.ended = False
 
 
@@ -69,11 +70,15 @@ class ReaderThreads:
         self._news.acquire()
         self._answers: deque[Answer] = deque()
         self._in_flight: set[str] = set()
+        self._short = False
+        """no thread was to be had where one was wanted"""
         self._replaced: list[_Worker] = []
         self._current = self._start()
 
     def submit(self, jobs: Sequence[Job], *, urgent: bool = False) -> Batch:
         """A key whose last job has not been collected yet is left out. `urgent`: before all that waits."""
+        if self._short and self._batches:
+            self._replace()
         in_flight = self._in_flight
         batch = Batch([job for job in jobs if job.key not in in_flight])
         if batch.waiting:
@@ -104,27 +109,41 @@ class ReaderThreads:
         return None
 
     def reinforce(self, batch: Batch) -> bool:
-        """Starts another thread where jobs wait for one that does not come back. False: no job of the batch waits."""
-        if not batch.waiting:
-            return False
-        self._replaced = [worker for worker in (*self._replaced, self._current) if not worker.ended]
-        self._current = self._start()
-        return True
+        """Starts another thread where jobs wait for one that does not come back.
+
+        False: no job of the batch waits, or the machine has no thread to give; then the next `submit` tries again.
+        """
+        return bool(batch.waiting) and self._replace()
 
     @property
     def stuck(self) -> int:
         """How many threads wait for a driver besides the one that takes jobs."""
         return sum(worker.job is not None for worker in self._replaced)
 
+    def _replace(self) -> bool:
+        try:
+            successor = self._start()
+        except RuntimeError:
+            self._short = True
+            return False
+        self._short = False
+        self._current.replaced = True
+        self._replaced = [worker for worker in (*self._replaced, self._current) if not worker.ended]
+        self._current = successor
+        return True
+
     def _start(self) -> _Worker:
-        worker = self._current = _Worker()
+        """Raises RuntimeError where the machine has no thread to give."""
+        worker = _Worker()
         before = threading.stack_size(_STACK_BYTES)
-        threading.Thread(target=self._serve, args=(worker,), name="reader", daemon=True).start()
-        threading.stack_size(before)
+        try:
+            threading.Thread(target=self._serve, args=(worker,), name="reader", daemon=True).start()
+        finally:
+            threading.stack_size(before)
         return worker
 
     def _serve(self, me: _Worker) -> None:
-        while me is self._current:
+        while not me.replaced:
             taken = self._take()
             if taken is None:
                 self._news.acquire()
@@ -146,7 +165,8 @@ class ReaderThreads:
             except IndexError:
                 continue  # another thread took the last of it, and takes the batch away in a moment
             if not batch.waiting:
-                self._batches.remove(batch)
+                with suppress(ValueError):  # another thread took one of it too, and the batch away
+                    self._batches.remove(batch)
             return job, batch
         return None
 

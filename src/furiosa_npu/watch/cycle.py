@@ -182,6 +182,10 @@ class Cycle:
             self._conditions.well("host")
         else:
             self._conditions.trouble("host", f"no answer from {folder}: cards that come or go are not seen")
+        if (failure := self._pool.users_failure) is None:
+            self._conditions.well("processes")
+        else:
+            self._conditions.remark("processes", failure)
         await self._remember()
 
     def _users_are_due(self) -> bool:

@@ -93,14 +93,12 @@ class NpuPool:
 
     def judge(self) -> None:
         """Judges every card by what was read last."""
-        self.pool = census(
-            self.pool, self._seen, self.ledger, self.rules, self._clock(), self._remembered, self._slicing
-        )
+        self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._now, self._remembered, self._slicing)
         # What comes back later is judged by what it does from then on.
         self._remembered = {
             unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
         }
-        self._judged_at = self._clock()
+        self._judged_at = self._now
         self._judged_by = (self._seen.readings, self.ledger, self.rules)
         self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
         shown = _shown(self.pool)
@@ -109,9 +107,19 @@ class NpuPool:
             self._on_change()
 
     @property
+    def _now(self) -> float:
+        """What was read is judged as of then: whether a heartbeat has moved since, nobody has seen."""
+        return self._clock() if self.scanned_at is None else self.scanned_at
+
+    @property
     def verdicts(self) -> dict[str, Verdict]:
         """Of every card, and what is remembered of those that were not seen yet, by unit id."""
         return {**self._remembered, **{unit.id: unit.verdict for unit in self.pool.values()}}
+
+    @property
+    def users_failure(self) -> str | None:
+        """Why the host's processes could not be looked at, or None."""
+        return self._users.failure
 
     @property
     def undecided(self) -> bool:
@@ -185,7 +193,7 @@ class NpuPool:
         return cards
 
     def _handed_over(self, unit_ids: tuple[str, ...]) -> None:
-        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._clock(), self._slicing)
+        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._now, self._slicing)
         self._shown = _shown(self.pool)
         self._on_change()
 

@@ -30,6 +30,8 @@ class OutsideUsers:
         self._wanted_at = clock()
         self._looks = 0
         self._without_files: set[str] = set()
+        self.failure: str | None = None
+        """why the last look told nothing, or None; what the one before told is believed then, and looked again"""
         self.visible = sees_other_processes(proc, os.getpid())
 
     async def look(self, *, anew: bool) -> None:
@@ -59,12 +61,21 @@ class OutsideUsers:
             self._without_files = set()
         files = Files()
         files.at = self._proc
-        return Job(self._proc, files, partial(find_users, self._proc, self._devfs, os.getpid(), self._without_files))
+        return Job(self._proc, files, partial(self._find, self._without_files))
+
+    def _find(self, without_files: set[str]) -> tuple[DeviceUser, ...] | str:
+        """Or why nobody could be found."""
+        try:
+            return find_users(self._proc, self._devfs, os.getpid(), without_files)
+        except OSError as error:
+            return f"{error.filename or self._proc}: {error.strerror}: who has cards open is as it was seen before"
 
     def _take(self) -> None:
         answer = self._reader.last(self._proc)
-        if answer is not None:
-            self._users, self._looked_at = answer.result, answer.asked_at
+        if answer is not None and isinstance(answer.result, str):
+            self.failure, self._looked_at = answer.result, None
+        elif answer is not None:
+            self.failure, self._users, self._looked_at = None, answer.result, answer.asked_at
 
     def of_cards(self, cards: Sequence[Reading]) -> dict[str, tuple[CardUser, ...]]:
         """By the reading's `key`, those cards alone that somebody has open."""

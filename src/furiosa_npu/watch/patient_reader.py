@@ -88,17 +88,24 @@ class PatientReader:
     async def _news_within(self, seconds: float) -> bool:
         news: asyncio.Future[bool] = self._loop.create_future()
         self._waiting.add(news)
-        timer = self._loop.call_later(seconds, _tell, news, False)
+        timer = self._loop.call_later(seconds, self._time_is_up, news)
         try:
             return await news
         finally:
             timer.cancel()
             self._waiting.discard(news)
 
+    def _time_is_up(self, news: "asyncio.Future[bool]") -> None:
+        """Threads wake the loop when a batch is done: answers lie ready where the last of it does not come."""
+        _tell(news, False)
+        self._collect()
+
     def _collect(self) -> None:
         """What came after the time of patience tells of an earlier time, and is not taken; an error is."""
+        if not (answers := self._threads.collect()):
+            return
         now = self._clock()
-        for answer in self._threads.collect():
+        for answer in answers:
             self._answered[answer.job.key] = answer
             if now - answer.asked_at < self._patience or isinstance(answer.result, Exception):
                 self._fresh[answer.job.key] = answer.result
