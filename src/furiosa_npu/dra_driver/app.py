@@ -3,7 +3,6 @@
 import asyncio
 import time
 from collections.abc import Callable, Sequence
-from contextlib import suppress
 from functools import partial
 
 from furiosa_npu.agent.http import Listener
@@ -59,9 +58,6 @@ from furiosa_npu.watch.options import RESOURCES, rules
 from furiosa_npu.watch.outside_users import OutsideUsers
 from furiosa_npu.watch.patient_reader import PATIENCE_SECONDS, PatientReader
 from furiosa_npu.watch.plane import PlaneLock, until_ours
-
-SOCKETS_SECONDS = 30.0
-"""Between two looks at the driver's sockets, should an event of their folder be lost."""
 
 
 class App:
@@ -139,7 +135,7 @@ class App:
             ),
             self._conditions,
             clock,
-            lambda: None,
+            self._look_at_sockets,
             self._announce,
         )
         node = Node(node_name, self._boot_id, settings.default_pe, self._edits)
@@ -151,7 +147,14 @@ class App:
         driver = Driver(preparer, self._claims_changed, self._answered, clock)
         self._healths = DeviceHealths(lambda: self._pool.pool, node_name, wall)
         self._endpoint = Endpoint(
-            driver, self._healths.lists, settings.kubelet_dir, settings.instance, log, self._conditions
+            driver,
+            self._healths.lists,
+            settings.kubelet_dir,
+            settings.instance,
+            clock,
+            log,
+            self._conditions,
+            self._registered,
         )
         self._publisher = Publisher(
             Publication(DRIVER, node_name), ask_api, self._endpoint.is_newest, self._notice, clock
@@ -176,7 +179,6 @@ class App:
         self._left_out: tuple[LeftOut, ...] = ()
         self._offering = False
         """what is published is known, and this driver's to publish"""
-        self._sockets_changed = asyncio.Event()
         self._settling: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
@@ -188,7 +190,6 @@ class App:
         try:
             await until_stopped(self._serve(loop), self._announcements.last())
         finally:
-            await self._endpoint.close()
             if listener is not None:
                 listener.close()
         self._log.info("stopped by a signal: sockets removed, slices and prepared claims left as they are")
@@ -196,19 +197,19 @@ class App:
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         events = Events(
             self._roots,
-            f"{self._settings.kubelet_dir}/plugins_registry",
+            self._endpoint.folders,
             loop.add_reader,
             self._conditions,
             on_devices=self._cycle.devices_changed,
             on_opened=self._cycle.users_changed if self._users.visible and not self._settings.active_probe else None,
-            on_folder=self._look_at_sockets,
+            on_folder=self._endpoint.wake,
         )
         self._tools.furiosactl()
-        self._endpoint.remove_dead()
         await all_of(
+            # Serves while the other plane hands out cards, too: what is prepared must be unprepared.
             self._own_plane(),
             self._restoration.run(),
-            self._keep_sockets(),
+            self._endpoint.run(),
             self._cycle.look(events),
             self._cycle.settle(),
             self._publish(),
@@ -223,17 +224,14 @@ class App:
         self._plane_is_ours.set()
         await self._take_in()
 
-    async def _keep_sockets(self) -> None:
-        """Also while the other plane hands out cards: what is prepared must be unprepared."""
-        while True:
-            await self._endpoint.keep()
-            self._sockets_changed.clear()
-            with suppress(TimeoutError):
-                async with asyncio.timeout(SOCKETS_SECONDS):
-                    await self._sockets_changed.wait()
-
     def _look_at_sockets(self) -> None:
-        self._sockets_changed.set()
+        """Where no event tells of their folders."""
+        self._endpoint.wake()
+
+    def _registered(self) -> None:
+        """A kubelet that starts deletes the node's slices."""
+        if self._offering:
+            self._publisher.doubt()
 
     async def _publish(self) -> None:
         if not self._settings.retire:
