@@ -14,7 +14,7 @@ from furiosa_npu.dra_driver.fields import FieldError
 from furiosa_npu.dra_driver.npu_config import DRIVERS_OWN, NpuConfig
 from furiosa_npu.dra_driver.state_file import FILE_NAME
 from tests.docs.markdown import REPOSITORY, blocks, code, tables
-from tests.unit.claims import DRIVER, UIDS, claim, claim_document, config, result, whole
+from tests.unit.claims import DRIVER, UIDS, claim, claim_document, config, part, result, whole
 from tests.unit.readings import warboy
 from tests.unit.test_dra_driver_preparer import SERVE, TRAIN, Desk
 
@@ -64,7 +64,7 @@ def _holds(desk: Desk) -> None:
 
 
 def _shares(desk: Desk) -> None:
-    desk.looks = {"npu-w0": whole(warboy(0)), "npu-w0-pe0": whole(warboy(0))._replace(pes=(0,))}
+    desk.looks = {"npu-w0": whole(warboy(0)), "npu-w0-pe0": part(warboy(0), 0)}
     _results(result("npu-w0", "a"), result("npu-w0-pe0", "b"))(desk)
 
 
@@ -100,7 +100,7 @@ REFUSED: list[Callable[[Desk], None]] = [
     _shares,
     _moved,
     _fetched(lambda document: document["status"]["allocation"]["devices"]["config"].append(config({"x": 1}))),
-    _with(lambda desk: desk.cdi.rmdir()),
+    _with(lambda desk: (desk.cdi / file_name(TRAIN.uid)).mkdir()),
     _with(lambda desk: Path(f"{desk.path}.new").mkdir()),
     _with(lambda desk: desk.path.write_text("{")),
 ]
@@ -110,6 +110,8 @@ def _reasons(folder: Path) -> Iterator[str]:
     for number, change in enumerate(REFUSED):
         (folder / str(number)).mkdir()
         desk = Desk(folder / str(number))
+        with desk.store.locked() as store:
+            store.state.write({})
         change(desk)
         yield desk.refused(TRAIN)
 

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any
 
 from furiosa_npu.allocation.container_edits import container_edits
+from furiosa_npu.allocation.partition import partition_of, restricted
 from furiosa_npu.dra_driver.claim import Claim, ClaimName, parse_claim
 from furiosa_npu.dra_driver.preparation import Looked, Looks, Node
 from furiosa_npu.hardware.reading import Reading, Roots
@@ -58,8 +59,12 @@ def named(name: str, uid: str = UIDS[0]) -> ClaimName:
 
 def whole(card: Reading, refusal: str | None = None) -> Looked:
     """A whole card as a device."""
-    pes = tuple(range(2 if card.family == "warboy" else 8))
-    return Looked(card.uuid or "", pes, card, refusal)
+    return Looked(card.uuid or "", partition_of(card).pes, card, refusal)
+
+
+def part(card: Reading, *pes: int) -> Looked:
+    """Some PEs of a card as a device."""
+    return whole(restricted(card, pes))
 
 
 WARBOYS: Looks = {"npu-w0": whole(warboy(0)), "npu-w1": whole(warboy(1))}

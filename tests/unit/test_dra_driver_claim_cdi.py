@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 
 from furiosa_npu.allocation.container_edits import Mount
+from furiosa_npu.cdi.specification import to_document
 from furiosa_npu.dra_driver.claim_cdi import AnsweredDevice, answer, device_name, file_name, specification, uid_of_file
 from furiosa_npu.dra_driver.preparation import prepare
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedRequest
+from tests.unit.cdi_rules import complaints
 from tests.unit.claims import POOL, UIDS, WARBOYS, claim, node, result
 
 
@@ -21,7 +23,9 @@ def test_the_specification_has_a_device_a_request_with_files_environment_and_mou
     request = prepared.requests[0]._replace(mounts=(Mount("/opt/furiosactl", "/usr/bin/furiosactl"),))
     prepared = prepared._replace(requests=(request,))
     files = ["npu0", "npu0pe0", "npu0pe1", "npu0pe0-1", "npu0ch0", "npu0ch1", "npu0ch2", "npu0ch3", "npu0_mgmt"]
-    assert specification(prepared) == {
+    document = to_document(specification(prepared))
+    assert complaints(document) == []
+    assert document == {
         "cdiVersion": "0.5.0",
         "kind": "npu.furiosa.ai/claim",
         "devices": [
@@ -34,9 +38,7 @@ def test_the_specification_has_a_device_a_request_with_files_environment_and_mou
                         "NPU_NPUNAME=npu0",
                         "NPU_PENAME=pe0-1",
                     ],
-                    "deviceNodes": [
-                        {"path": f"/dev/{name}", "hostPath": f"/dev/{name}", "permissions": "rw"} for name in files
-                    ],
+                    "deviceNodes": [{"path": f"/dev/{name}", "permissions": "rw"} for name in files],
                     "mounts": [
                         {
                             "hostPath": "/opt/furiosactl",

@@ -9,7 +9,7 @@ from furiosa_npu.dra_driver.claim import Claim
 from furiosa_npu.dra_driver.preparation import Looks, Refusal, check_claim, check_same, prepare, standing
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedDevice, PreparedRequest, State
 from furiosa_npu.hardware.reading import Roots
-from tests.unit.claims import POOL, RENEGADES, UIDS, WARBOYS, claim, config, named, node, result, whole
+from tests.unit.claims import POOL, RENEGADES, UIDS, WARBOYS, claim, config, named, node, part, result, whole
 from tests.unit.readings import warboy
 
 HOST = Roots("/dev", "/sys")
@@ -112,11 +112,7 @@ def test_what_another_claim_holds_is_refused_and_both_are_named() -> None:
 def test_parts_of_a_card_go_to_two_claims_and_no_pe_to_both() -> None:
     """It is PEs that are held, whatever the devices are called."""
     card = warboy(0)
-    looks = {
-        "npu-w0": whole(card),
-        "npu-w0-pe0": whole(card)._replace(pes=(0,)),
-        "npu-w0-pe1": whole(card)._replace(pes=(1,)),
-    }
+    looks = {"npu-w0": whole(card), "npu-w0-pe0": part(card, 0), "npu-w0-pe1": part(card, 1)}
     state = {UIDS[0]: _prepared(claim("first", [result("npu-w0-pe0")]), looks)}
     second = _prepared(claim("second", [result("npu-w0-pe1")], uid=UIDS[1]), looks, state)
     assert [device.pes for device in second.devices] == [(1,)]
@@ -144,7 +140,7 @@ def test_a_card_that_shows_no_uuid_for_a_while_is_still_held() -> None:
 
 def test_a_claim_with_one_pe_twice_is_refused() -> None:
     """In two requests of its own."""
-    looks = {"npu-w0": whole(warboy(0)), "npu-w0-pe0": whole(warboy(0))._replace(pes=(0,))}
+    looks = {"npu-w0": whole(warboy(0)), "npu-w0-pe0": part(warboy(0), 0)}
     with pytest.raises(Refusal, match="npu-w0-pe0 has PEs of npu-w0, which the claim has too"):
         _prepared(claim("train", [result("npu-w0", "a"), result("npu-w0-pe0", "b")]), looks)
 
@@ -184,6 +180,21 @@ def test_a_claim_that_was_allocated_anew_is_not_answered_with_what_it_had() -> N
     check_same(before, same.results or ())
     with pytest.raises(Refusal, match=r"is prepared with npu-w0 and by now allocated npu-w1: its pods before have not"):
         check_same(before, claim("train", [result("npu-w1")]).results or ())
+
+
+def test_a_part_of_a_card_is_given_with_files_and_variables_of_its_own_pes() -> None:
+    """And with the card's files that name no PE, once, though two parts share them."""
+    card = warboy(0)
+    looks = {"npu-w0-pe1": part(card, 1), "npu-w0-pe0": part(card, 0)}
+    (request,) = _prepared(claim("train", [result(device) for device in looks]), looks).requests
+    names = ["npu0pe0", "npu0ch0", "npu0ch1", "npu0ch2", "npu0ch3", "npu0_mgmt", "npu0pe1"]
+    assert [node.container_path for node in request.device_nodes] == [f"/dev/{name}" for name in names]
+    assert request.environment == {
+        "NPU_DEVNAME": "npu0pe0,npu0pe1",
+        "NPU_NPUNAME": "npu0",
+        "NPU_PENAME": "pe0,pe1",
+        "FURIOSA_DEVICES": "npu:0:0,npu:0:1",
+    }
 
 
 def test_a_renegade_is_given_with_its_eight_pes() -> None:

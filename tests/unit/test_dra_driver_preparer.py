@@ -161,13 +161,13 @@ def test_unprepare_is_answered_however_often_and_for_claims_never_known(desk: De
 def test_where_the_cdi_folder_cannot_be_written_nothing_is_prepared_and_the_file_is_named(desk: Desk) -> None:
     """A fault of one folder: the state is as it was, and the next try looks again."""
     desk.allocated(TRAIN, "npu-w0")
-    desk.cdi.rmdir()
-    said = desk.refused(TRAIN)
-    assert said == (
-        f"{TRAIN}: {desk.cdi}/{file_name(TRAIN.uid)}: No such file or directory: the CDI folder cannot be written"
-    )
-    assert desk.state() is None
-    desk.cdi.mkdir()
+    with desk.store.locked() as store:
+        store.state.write({})
+    in_the_way = desk.cdi / file_name(TRAIN.uid)
+    in_the_way.mkdir()
+    assert desk.refused(TRAIN) == f"{TRAIN}: {in_the_way}: cannot be written: Is a directory"
+    in_the_way.rmdir()
+    assert desk.state() == {}
     desk.prepared(TRAIN)
     assert len(desk.looked) == 2
 

@@ -16,6 +16,8 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from furiosa_npu.allocation.partition import restricted
+from furiosa_npu.cdi.specification import to_document
 from furiosa_npu.dra_driver.claim import Claim, ClaimName
 from furiosa_npu.dra_driver.claim_cdi import file_name, specification
 from furiosa_npu.dra_driver.claim_files import ClaimFiles
@@ -63,7 +65,7 @@ class MortalFiles(ClaimFiles):
 
     def put(self, claim: PreparedClaim) -> None:
         self._life.step()
-        beside = Path(self._begun, file_name(claim.named.uid) + ".new")
+        beside = Path(self._begun, f".{file_name(claim.named.uid)}.0.new")
         beside.write_text("{")
         self._life.step()
         beside.unlink()
@@ -158,9 +160,7 @@ class Node(RuleBasedStateMachine):
         for device in devices:
             number, pes = DEVICES[device]
             card = warboy(self.numbers[number], uuid=f"CARD-{number}")
-            inside = (None, *pes)
-            files = tuple(file for file in card.device_files if file.first_pe in inside and file.last_pe in inside)
-            card = card._replace(device_files=files)
+            card = card if pes == (0, 1) else restricted(card, pes)
             looks[device] = Looked(f"CARD-{number}", pes, card, "it has failed" if number in self.bad else None)
             self.looked.append(device)
         if self.pausing:
@@ -339,7 +339,7 @@ class Node(RuleBasedStateMachine):
         for name, prepared in self.running.items():
             assert not readable or state.get(name.uid) == prepared
             content = Path(self.cdi, file_name(name.uid)).read_text()
-            assert json.loads(content) == specification(prepared)
+            assert json.loads(content) == to_document(specification(prepared))
 
     def read(self) -> tuple[bool, State]:
         """Whether the state can be read, and what it is."""

@@ -39,7 +39,7 @@ def test_on_a_node_without_anything_an_empty_state_is_made(tmp_path: Path) -> No
 def test_cdi_files_without_entry_are_removed_and_strangers_files_are_not(desk: Desk) -> None:
     """What a crash left before the entry was written, whole or begun."""
     desk.prepared(TRAIN)
-    for name in (file_name(UIDS[7]), file_name(UIDS[8]) + ".new", "furiosa.ai-npu.json"):
+    for name in (file_name(UIDS[7]), f".{file_name(UIDS[8])}.0a1b.new", "furiosa.ai-npu.json"):
         (desk.cdi / name).write_text("{}")
     assert run(_restorer(desk).clean()) == Restored(files_removed=(UIDS[7],))
     assert desk.files() == ["furiosa.ai-npu.json", file_name(TRAIN.uid)]

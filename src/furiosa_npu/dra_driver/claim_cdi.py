@@ -2,23 +2,22 @@
 
 The node's static devices (kind `furiosa.ai/npu`) are whole cards without environment; here a device is what the
 containers of one request get together: its device files, and one environment that names all its cards.
-
-Source: the Container Device Interface, https://github.com/cncf-tags/container-device-interface (SPEC.md, 0.5.0: the
-oldest that knows `hostPath` of a device node, and device names that begin with a digit).
 """
 
 from binascii import crc32
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
+from furiosa_npu.allocation.cdi_devices import to_cdi
+from furiosa_npu.allocation.container_edits import ContainerEdits
+from furiosa_npu.cdi import specification as cdi
+from furiosa_npu.cdi.names import qualified
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedRequest
 from furiosa_npu.dra_driver.prepared_document import canonical, request_entry
 
-CDI_VERSION = "0.5.0"
 KIND = "npu.furiosa.ai/claim"
 
 _FILE_PREFIX = "npu.furiosa.ai-claim_"
 _FILE_SUFFIX = ".json"
-_MOUNT_OPTIONS = ["ro", "nosuid", "nodev", "rbind", "rprivate"]
 
 
 class AnsweredDevice(NamedTuple):
@@ -42,7 +41,7 @@ def answer(claim: PreparedClaim) -> tuple[AnsweredDevice, ...]:
             request_names=(request.name,),
             pool_name=device.pool,
             device_name=device.device,
-            cdi_device_ids=(f"{KIND}={device_name(claim, request)}",),
+            cdi_device_ids=(qualified(KIND, device_name(claim, request)),),
             share_id=device.share_id,
         )
         for request in claim.requests
@@ -60,16 +59,11 @@ def device_name(claim: PreparedClaim, request: PreparedRequest) -> str:
     return f"{claim.named.uid}-{request.name}-{crc32(canonical(request_entry(request)).encode()):08x}"
 
 
-def specification(claim: PreparedClaim) -> dict[str, Any]:
-    """The claim's CDI specification, for JSON."""
-    return {
-        "cdiVersion": CDI_VERSION,
-        "kind": KIND,
-        "devices": [
-            {"name": device_name(claim, request), "containerEdits": _container_edits(request)}
-            for request in claim.requests
-        ],
-    }
+def specification(claim: PreparedClaim) -> cdi.Specification:
+    """The claim's CDI specification."""
+    return cdi.Specification(
+        KIND, tuple(cdi.Device(device_name(claim, request), _container_edits(request)) for request in claim.requests)
+    )
 
 
 def file_name(uid: str) -> str:
@@ -84,17 +78,11 @@ def uid_of_file(name: str) -> str | None:
     return name[len(_FILE_PREFIX) : -len(_FILE_SUFFIX)]
 
 
-def _container_edits(request: PreparedRequest) -> dict[str, Any]:
-    edits: dict[str, Any] = {
-        "env": [f"{name}={value}" for name, value in sorted(request.environment.items())],
-        "deviceNodes": [
-            {"path": node.container_path, "hostPath": node.host_path, "permissions": "rw"}
-            for node in request.device_nodes
-        ],
-    }
-    if request.mounts:
-        edits["mounts"] = [
-            {"hostPath": mount.host_path, "containerPath": mount.container_path, "options": _MOUNT_OPTIONS}
-            for mount in request.mounts
-        ]
-    return edits
+def is_begun(name: str) -> bool:
+    """Whether a claim's specification was being written under this name (`cdi.spec_file`), beside its own."""
+    return name.startswith(f".{_FILE_PREFIX}") and name.endswith(".new")
+
+
+def _container_edits(request: PreparedRequest) -> cdi.ContainerEdits:
+    environment = dict(sorted(request.environment.items()))
+    return to_cdi(ContainerEdits(request.device_nodes, request.mounts, environment))

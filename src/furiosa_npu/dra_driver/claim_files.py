@@ -2,14 +2,12 @@
 
 import json
 import os
-from contextlib import suppress
 
-from furiosa_npu.dra_driver.claim_cdi import file_name, specification, uid_of_file
+from furiosa_npu.cdi import spec_file
+from furiosa_npu.cdi.spec_file import SpecFileError
+from furiosa_npu.cdi.specification import SpecificationError, to_text
+from furiosa_npu.dra_driver.claim_cdi import file_name, is_begun, specification, uid_of_file
 from furiosa_npu.dra_driver.prepared import PreparedClaim
-
-_MAXIMUM_BYTES = 4 << 20
-_BESIDE = ".new"
-"""CDI reads files that end in .json or .yaml alone."""
 
 
 class ClaimFilesError(Exception):
@@ -25,24 +23,18 @@ class ClaimFiles:
     def put(self, claim: PreparedClaim) -> None:
         """Writes the claim's file, whole or not at all, unless it stands there so. Raises ClaimFilesError."""
         path = self._path(claim.named.uid)
-        content = (json.dumps(specification(claim), indent=1) + "\n").encode()
         try:
-            if _content(path) == content:
-                return
-            with open(path + _BESIDE, "wb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(path + _BESIDE, path)
-        except OSError as error:
-            with suppress(OSError):
-                os.unlink(path + _BESIDE)
-            raise ClaimFilesError(f"{path}: {error.strerror}: the CDI folder cannot be written") from error
+            text = to_text(specification(claim))
+            if _text(path) != text:
+                spec_file.write(path, text)
+        except SpecificationError as error:
+            raise ClaimFilesError(f"{path}: {error}") from error
+        except SpecFileError as error:
+            raise ClaimFilesError(str(error)) from error
 
     def remove(self, uid: str) -> None:
         """Removes the claim's file if there is one. Raises ClaimFilesError."""
-        _unlink(self._path(uid))
-        _unlink(self._path(uid) + _BESIDE)
+        self._remove(self._path(uid))
 
     def uids(self) -> tuple[str, ...]:
         """Of the claims that have a file. Raises ClaimFilesError."""
@@ -51,16 +43,16 @@ class ClaimFiles:
     def remove_begun(self) -> None:
         """Removes what a driver that died had begun to write. Raises ClaimFilesError."""
         for name in self._names():
-            if name.endswith(_BESIDE) and (uid := uid_of_file(name.removesuffix(_BESIDE))) is not None:
-                _unlink(self._path(uid) + _BESIDE)
+            if is_begun(name):
+                self._remove(f"{self._folder}/{name}")
 
     def specifications(self) -> dict[str, object]:
         """What stands in the files, by claim; None where that cannot be read. Raises ClaimFilesError as `uids`."""
         found: dict[str, object] = {}
         for uid in self.uids():
             try:
-                found[uid] = json.loads(_content(self._path(uid)) or b"null")
-            except (OSError, ValueError, RecursionError):
+                found[uid] = json.loads(_text(self._path(uid)) or "null")
+            except (ValueError, RecursionError):
                 found[uid] = None
         return found
 
@@ -72,22 +64,19 @@ class ClaimFiles:
         except OSError as error:
             raise ClaimFilesError(f"{self._folder}: {error.strerror}: the CDI folder cannot be read") from error
 
+    def _remove(self, path: str) -> None:
+        try:
+            spec_file.remove(path)
+        except SpecFileError as error:
+            raise ClaimFilesError(str(error)) from error
+
     def _path(self, uid: str) -> str:
         return f"{self._folder}/{file_name(uid)}"
 
 
-def _unlink(path: str) -> None:
+def _text(path: str) -> str | None:
+    """None: there is none, or none that can be read."""
     try:
-        os.unlink(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise ClaimFilesError(f"{path}: {error.strerror}: the CDI folder cannot be written") from error
-
-
-def _content(path: str) -> bytes | None:
-    try:
-        with open(path, "rb") as file:
-            return file.read(_MAXIMUM_BYTES)
-    except FileNotFoundError:
+        return spec_file.read(path)
+    except SpecFileError:
         return None

@@ -12,6 +12,7 @@ of them holds. Until all of them are made out anew nothing is prepared; Unprepar
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from furiosa_npu.cdi.specification import to_document
 from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import specification
 from furiosa_npu.dra_driver.preparation import Looks, Node, Refusal, assemble, check_claim, check_same, conflicts
@@ -82,7 +83,7 @@ def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim | NotFetched
             unclear.append(f"{claim.named}: {'; '.join(shared)}")
             continue
         prepared = assemble(claim, results, looks, node)
-        if specification(prepared) != found:
+        if to_document(specification(prepared)) != found:
             unclear.append(f"{claim.named}: its CDI file says otherwise than its allocation and the cards do by now")
             continue
         state[uid] = prepared
