@@ -139,12 +139,12 @@ class App:
             self._announce,
         )
         node = Node(node_name, self._boot_id, settings.default_pe, self._edits)
-        looks = Looks(self._pool, self._cycle.know, self._closed, lambda: self._holdings.other_plane)
+        looks = Looks(self._pool, self._cycle.know, lambda: self._holdings.other_plane)
         self._restoration = Restoration(
             Restorer(store, node, claims.fetch, claims.fetch_all, looks.look, asyncio.to_thread), self._conditions, log
         )
         preparer = Preparer(store, node, claims.fetch, looks.look, asyncio.to_thread)
-        driver = Driver(preparer, self._claims_changed, self._answered, clock)
+        driver = Driver(preparer, self._closed, self._claims_changed, self._answered, clock)
         self._healths = DeviceHealths(lambda: self._pool.pool, node_name, wall)
         self._endpoint = Endpoint(
             driver,

@@ -17,8 +17,8 @@ from furiosa_npu.kubelet.dra_health_v1 import (
 
 STALE_SECONDS = 300
 """after which the kubelet holds a device's health for unknown, where it was told nothing more"""
-AGAIN_SECONDS = 100.0
-"""The same is said again so often."""
+AGAIN_SECONDS = 15.0
+"""The same is said again so often: a kubelet forgets a driver's devices when one of two instances ends."""
 
 _HEALTHY = ("idle", "allocated", "occupied", "disabled")
 """occupied, disabled: kept from claims, and nothing is wrong with the card"""

@@ -24,18 +24,23 @@ class Driver:
     def __init__(
         self,
         preparer: Preparer,
+        closed: Callable[[], str | None],
         on_change: Callable[[], None],
         on_answer: OnAnswer,
         clock: Callable[[], float],
     ) -> None:
-        """`on_change`: what is prepared may be other than before."""
+        """`closed`: why nothing new is prepared at the moment, or None; `on_change`: what is prepared may be other than
+        before.
+        """
         self._preparer = preparer
+        self._closed = closed
         self._on_change = on_change
         self._on_answer = on_answer
         self._clock = clock
 
     async def prepare(self, claims: Sequence[Claim]) -> Mapping[str, Prepared]:
         started = self._clock()
+        self._preparer.closed = self._closed()
         outcomes = await self._preparer.prepare([_named(claim) for claim in claims])
         self._on_change()
         answers: dict[str, Prepared] = {}

@@ -16,14 +16,11 @@ class Looks:
         self,
         pool: NpuPool,
         until_known: Callable[[], Awaitable[None]],
-        closed: Callable[[], str | None],
         other_plane: Callable[[], frozenset[str]],
     ) -> None:
-        """`closed`: why nothing is prepared at the moment, or None; `other_plane`: ids of the units that pods hold
-        which the device plugin served."""
+        """`other_plane`: ids of the units that pods hold which the device plugin served."""
         self._until_known = until_known
         self._pool = pool
-        self._closed = closed
         self._other_plane = other_plane
 
     async def look(self, devices: Sequence[str]) -> dict[str, Looked]:
@@ -31,19 +28,15 @@ class Looks:
         await self._until_known()
         pool = await self._pool.look(devices)
         is_elsewhere = PARTITIONED.holds(self._other_plane())
-        return {
-            device: _looked(pool[device], self._closed(), elsewhere=is_elsewhere(device))
-            for device in devices
-            if device in pool
-        }
+        return {device: _looked(pool[device], elsewhere=is_elsewhere(device)) for device in devices if device in pool}
 
 
-def _looked(unit: Unit, closed: str | None, *, elsewhere: bool) -> Looked:
+def _looked(unit: Unit, *, elsewhere: bool) -> Looked:
     verdict, card = unit.verdict, unit.card
     there = card.index is not None and verdict.state != "gone"
-    refusal = closed
-    if refusal is None and elsewhere:
+    refusal = None
+    if elsewhere:
         refusal = f"{card.name} is held by a pod that the device plugin served"
-    if refusal is None and verdict.state not in ("idle", "allocated"):
+    elif verdict.state not in ("idle", "allocated"):
         refusal = f"{card.name} {in_words(verdict.state)}: {verdict.reason}"
     return Looked(unit.card_id, partition_of(card).pes, card if there else None, refusal)
