@@ -83,7 +83,12 @@ class DraKubelet:
         events, changed = Inotify(), asyncio.Event()
         events.add_watch(self._registry, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
         changed.set()
-        asyncio.get_running_loop().add_reader(events.fileno(), lambda: (events.read(), changed.set()))
+
+        def readable() -> None:
+            events.read()
+            changed.set()
+
+        asyncio.get_running_loop().add_reader(events.fileno(), readable)
 
         async def looks() -> None:
             while await changed.wait():

@@ -1,7 +1,7 @@
 """A node's kubelet folder with a kubelet's side of DRA on it, and endpoints of drivers that prepare one claim."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
@@ -95,3 +95,10 @@ def sockets_of(*instances: str) -> list[str]:
     """Theirs, from the kubelet's folder."""
     driver = [f"plugins/npu.furiosa.ai/{instance}.sock" for instance in instances]
     return driver + [f"plugins_registry/npu.furiosa.ai-{instance}-reg.sock" for instance in instances]
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Turns of the loop, each with whatever is ready."""
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - of what stands in folders no event tells here
+            await asyncio.sleep(0)

@@ -4,7 +4,6 @@ import asyncio
 import os
 import shutil
 import socket
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +13,7 @@ from furiosa_npu.kubelet import dra_health_v1 as health
 from furiosa_npu.kubelet import dra_v1 as dra
 from furiosa_npu.kubelet.pluginregistration_v1 import PluginInfo
 from tests.jumping_loop import run
-from tests.protocol.dra_place import NPU0, ONE, PREPARED, TWO, Driver, Place, sockets_of
+from tests.protocol.dra_place import NPU0, ONE, PREPARED, TWO, Driver, Place, sockets_of, until
 
 
 @pytest.fixture
@@ -126,7 +125,7 @@ async def test_a_socket_that_was_removed_is_made_again(place: Place, lost: int) 
         kept = os.stat(place.folder / sockets_of("a")[1 - lost]).st_ino
         (place.folder / sockets_of("a")[lost]).unlink()
         endpoint.wake()
-        await _until(lambda: place.sockets() == sockets_of("a"))
+        await until(lambda: place.sockets() == sockets_of("a"))
         assert os.stat(place.folder / sockets_of("a")[1 - lost]).st_ino == kept
         if lost == 1:
             await place.until_registered(2)
@@ -139,7 +138,7 @@ def test_a_socket_whose_removal_nobody_told_is_made_again_after_half_a_minute(fo
     async def story() -> None:
         place, loop = Place(Path(folder)), asyncio.get_running_loop()
         async with place.served(Driver()):
-            await _until(lambda: place.sockets() == sockets_of("a"))
+            await until(lambda: place.sockets() == sockets_of("a"))
             (place.folder / sockets_of("a")[1]).unlink()
             await asyncio.sleep(LOOK_SECONDS - loop.time() - 1)
             assert place.sockets() == sockets_of("a")[:1]
@@ -205,7 +204,7 @@ async def test_sockets_that_a_killed_instance_left_are_removed(place: Place) -> 
     other = place.endpoint(Driver(), "b")
     await other.keep()
     async with place.served(Driver()):
-        await _until(lambda: "dead" not in str(place.sockets()))
+        await until(lambda: "dead" not in str(place.sockets()))
         expected = [*sockets_of("a", "b"), "plugins_registry/other.example.com-reg.sock"]
         assert place.sockets() == sorted(expected)
         assert (place.folder / "plugins/npu.furiosa.ai/state.json").exists()
@@ -216,10 +215,3 @@ async def test_sockets_that_a_killed_instance_left_are_removed(place: Place) -> 
 def _dead_socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as dead:
         dead.bind(str(path))
-
-
-async def _until(condition: Callable[[], bool]) -> None:
-    """Turns of the loop, each with whatever is ready."""
-    async with asyncio.timeout(20):
-        while not condition():
-            await asyncio.sleep(0)

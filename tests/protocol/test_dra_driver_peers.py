@@ -1,4 +1,4 @@
-"""The driver's sockets against peers that are no kubelet: each gets an error or is dropped, the kubelet is served on."""
+"""The driver's sockets against peers that are no kubelet: each gets an error or is dropped, the kubelet is served."""
 
 import asyncio
 import random

@@ -8,7 +8,7 @@ import pytest
 
 from furiosa_npu.dra_driver.endpoint import LEAVE_SECONDS
 from tests.jumping_loop import run
-from tests.protocol.dra_place import ONE, PREPARED, TWO, Driver, Place, sockets_of
+from tests.protocol.dra_place import ONE, PREPARED, TWO, Driver, Place, sockets_of, until
 
 
 @pytest.fixture
@@ -64,8 +64,7 @@ async def test_what_is_called_before_the_kubelet_knows_of_the_leaving_is_answere
     await endpoint.keep()
     await place.kubelet.look()
     leaving = asyncio.create_task(endpoint.close())
-    while place.sockets() != sockets_of("a")[:1]:
-        await asyncio.sleep(0)
+    await until(lambda: place.sockets() == sockets_of("a")[:1])
     assert await place.kubelet.prepare(ONE) == PREPARED
     await place.kubelet.look()
     await leaving

@@ -1,2 +1,1 @@
-"""The kubelet's protocols: device plugin v1beta1, pod-resources v1, plugin registration v1, DRA v1 and its resource health.
-Knows no NPU."""
+"""The kubelet's protocols: device plugins, pod-resources, plugin registration, DRA and its health. Knows no NPU."""

@@ -29,7 +29,7 @@ class DeviceHealth(NamedTuple):
     last_updated_time: int = 0
     """seconds since 1970, when the health was last determined"""
     health_check_timeout_seconds: int = 0
-    """after which without news the kubelet holds the health for unknown; 0 is the kubelet's default"""
+    """after which without news the kubelet holds the health for unknown; 0 is the kubelet's default, 30"""
     message: str = ""
 
 

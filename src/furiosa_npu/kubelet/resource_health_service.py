@@ -14,7 +14,11 @@ from furiosa_npu.kubelet.messages import received
 
 
 class ResourceHealthService:
-    """Streams what `lists` gives, all devices each time, to each kubelet that watches; made for grpclib's `Server`."""
+    """Streams what `lists` gives, all devices each time, to each kubelet that watches; made for grpclib's `Server`.
+
+    A list is worth saying again, unchanged, well within its devices' `health_check_timeout_seconds`: after that the
+    kubelet holds them for unknown, and at once when a stream of any of the driver's instances ends (1.37).
+    """
 
     def __init__(self, lists: Callable[[], AsyncIterator[NodeWatchResourcesResponse]]) -> None:
         """`lists`: an iterator a watcher; it is closed when the watcher's stream ends."""

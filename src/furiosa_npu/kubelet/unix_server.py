@@ -17,8 +17,8 @@ from furiosa_npu.kubelet.crowd import Crowd
 from furiosa_npu.kubelet.wire import Schema
 
 LIMITS = Limits(message_bytes=131072, streams=16)
-"""A kubelet's requests name devices, some forty bytes each. It asks for one allocation at a time and starts a container
-at a time for each pod; a call beyond the streams waits on its side."""
+"""A kubelet's requests name devices, some forty bytes each, or one pod's claims. It asks for one allocation at a time,
+and for each pod it prepares claims or starts a container at a time; a call beyond the streams waits on its side."""
 
 
 class UnixServer:
