@@ -7,6 +7,7 @@ from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.health.verdict import State
 from furiosa_npu.watch.kubelet_books import PodRef
+from furiosa_npu.watch.temperature_metric import temperatures
 
 ALLOCATE_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -71,6 +72,7 @@ def page(
                 for sign in dict.fromkeys(warning.sign for warning in unit.verdict.warnings)
             ),
         ),
+        temperatures(pool),
         Metric(
             "furiosa_npu_state_transitions_total",
             "counter",
