@@ -27,7 +27,7 @@ FATAL: dict[str, tuple[Family, str]] = {
     "not-alive": ("renegade", "has failed: not alive"),
     "errors": ("warboy", "has failed: errors are counted: "),
     "heartbeat-reset": ("warboy", ""),  # failed for one look, then on probation
-    "temperature=120": ("warboy", "has failed: sensor PEAK is at 120 °C, over the bound of 100 °C"),
+    "temperature=120": ("warboy", "has failed: sensor PEAK is over the bound of 100 °C"),
     "no-management": ("renegade", "is starting: "),
     "no-device-files": ("warboy", "is starting: "),
     "device-file-missing": ("warboy", "is starting: device file npu1pe0-1 is not there"),

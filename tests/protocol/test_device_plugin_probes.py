@@ -46,6 +46,8 @@ async def test_the_metrics_name_each_card_its_state_and_reason(folder: str) -> N
         assert 'name="npu1"' in failed
         assert 'state="failed"' in failed
         assert 'reason="not-alive"' in failed
+        warm = [line for line in page.splitlines() if line.startswith("furiosa_npu_temperature_celsius{")]
+        assert any(card_id(0) in line and 'sensor="PEAK"' in line and float(line.split()[-1]) > 0 for line in warm)
 
 
 async def _command(*words: str) -> tuple[int | None, str, str]:

@@ -1,5 +1,7 @@
 """Probes and metrics over real sockets on loopback, driven by a selectors loop."""
 
+import os
+import resource
 import selectors
 import socket
 from collections.abc import Callable, Iterator
@@ -225,6 +227,42 @@ def test_ipv4_and_ipv6_are_served(loop: Loop, host: str, peer: str) -> None:
         client.send(b"GET /livez HTTP/1.1\r\n\r\n")
         assert _everything(loop, client).endswith(b"ok\n")
     listener.close()
+
+
+@pytest.fixture
+def crowded() -> Iterator[Callable[[], None]]:
+    """From the call on the process is given no descriptor more."""
+    before = resource.getrlimit(resource.RLIMIT_NOFILE)
+
+    def crowd() -> None:
+        lowest = os.dup(0)
+        os.close(lowest)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))
+
+    yield crowd
+    resource.setrlimit(resource.RLIMIT_NOFILE, before)
+
+
+def test_a_client_for_whom_there_is_no_descriptor_is_turned_away(
+    loop: Loop, listener: Listener, crowded: Callable[[], None]
+) -> None:
+    """Left to wait it would wake the loop without end; each one is."""
+    with _connect(listener) as first, _connect(listener) as second:
+        crowded()
+        assert (loop.turn(), loop.turn(), loop.turn(0.01)) == (1, 1, 0)
+        assert (first.recv(1), second.recv(1)) == (b"", b"")
+
+
+def test_an_answer_that_cannot_be_waited_for_ends_its_connection_alone(
+    loop: Loop, listener: Listener, crowded: Callable[[], None]
+) -> None:
+    """Whoever reads slowly takes a descriptor more, and there is none."""
+    with _connect(listener) as slow:
+        loop.turn()
+        crowded()
+        slow.send(b"GET /metrics HTTP/1.1\r\n\r\n")
+        loop.turn()
+        assert list(loop.selector.get_map()) == [listener._socket.fileno()]
 
 
 def test_an_address_in_use_is_an_error_at_once(loop: Loop, listener: Listener) -> None:

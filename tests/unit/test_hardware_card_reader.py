@@ -53,6 +53,21 @@ def test_a_look_at_the_signs_tells_what_a_whole_one_does(simulation: Simulation)
     assert reader.reader.signs(reader.found).alive is False
 
 
+def test_a_temperature_that_is_told_as_an_average_is_read_each_time(simulation: Simulation) -> None:
+    """`temp1_average` is a sensor's value where there is no `temp1_input`."""
+    reader = Reader(simulation.roots)
+    bdf = reader.reader.whole(reader.found).pci_bdf
+    (folder,) = Path(simulation.roots.sysfs, "bus/pci/devices", str(bdf), "hwmon").iterdir()
+    for place in folder.glob("temp*_input"):
+        place.rename(str(place).replace("_input", "_average"))
+    before = reader.reader.whole(reader.found)
+    for place in folder.glob("temp*_average"):
+        write(place, "120000\n")
+    after = reader.reader.signs(reader.found)
+    hot = [sensor.value for sensor in after.sensors if sensor.kind == "temp"]
+    assert (before.problems, after.problems, 120_000 in hot) == ((), (), True)
+
+
 def test_what_lasts_is_read_at_a_whole_look_alone(simulation: Simulation) -> None:
     """The firmware's version does not change while the driver is loaded."""
     reader = Reader(simulation.roots)

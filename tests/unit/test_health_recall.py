@@ -29,9 +29,7 @@ def test_a_failed_card_is_remembered_with_its_reason_and_since_when() -> None:
 def test_a_card_whose_heartbeat_stands_still_has_failed_for_the_next_agent_too() -> None:
     """At its first look, not half a minute later."""
     stands = Heartbeat(7, 3.0, moved=True)
-    verdict = Verdict(
-        "failed", "heartbeat-stopped", "the heartbeat stands still at 7 for 30 s: the firmware hangs", 33.0
-    )
+    verdict = Verdict("failed", "heartbeat-stopped", "the heartbeat stands still for 30 s: the firmware hangs", 33.0)
     verdict = verdict._replace(history=NEW._replace(heartbeat=stands, standing=Standing(True, 1, 33.0, None)))
     remembered = from_document(to_document("boot", {"a": verdict}), "boot")["a"]
     assert remembered == verdict

@@ -131,11 +131,19 @@ def test_temperature_is_held_against_the_drivers_critical_value_where_there_is_o
     ]
 
 
-def test_a_reason_with_a_value_keeps_its_first_words() -> None:
-    """A card that grows hotter each second is not news each second."""
-    first, second = history((0.0, hot(101)), (1.0, hot(102)))
+def test_a_card_that_gets_hot_again_is_told_in_the_same_words() -> None:
+    """The bound that was crossed, and no value that moves: what is told of it is counted, and not news each time."""
+    first, second, _, again = history((0.0, hot(101)), (1.0, hot(102)), (2.0, hot(50)), (3.0, hot(103)))
     assert (second.reason, second.since) == (first.reason, 0.0)
-    assert first.reason == "sensor PEAK is at 101 °C, over the bound of 100 °C"
+    assert first.reason == again.reason == "sensor PEAK is over the bound of 100 °C"
+
+
+def test_a_firmware_that_hangs_again_is_told_in_the_same_words() -> None:
+    """Whatever its heartbeat stood at."""
+    stops = [(float(now), warboy()._replace(heartbeat_seconds=value)) for now, value in ((0, 1), (1, 2), (31, 2))]
+    again = [(now + 40, card._replace(heartbeat_seconds=(card.heartbeat_seconds or 0) + 40)) for now, card in stops]
+    told = [verdict.reason for verdict in history(*stops, *again) if verdict.sign == "heartbeat-stopped"]
+    assert told == ["the heartbeat stands still for 30 s: the firmware hangs"] * 2
 
 
 def test_a_file_whose_rubbish_changes_keeps_its_first_words() -> None:
@@ -202,6 +210,9 @@ def test_a_heartbeat_has_to_stand_still_for_longer_than_it_is_told() -> None:
     with pytest.raises(ValueError, match=r"heartbeat-stopped=BOUND with a bound from 10 on, in seconds"):
         signs.bounds(("heartbeat-stopped=9",))
     assert signs.bounds(("heartbeat-stopped=10",))["heartbeat-stopped"] == 10.0
+    with pytest.raises(ValueError, match=r"no-answer=BOUND with a bound from 0\.1 on, in seconds"):
+        signs.bounds(("no-answer=0.05",))
+    assert signs.bounds(("no-answer=0.1",))["no-answer"] == 0.1
 
 
 def test_the_last_word_on_a_sign_counts() -> None:

@@ -107,6 +107,18 @@ def test_cards_that_come_and_go_are_said() -> None:
     assert events([IDLE], [GONE], [GONE], [PROVING], [IDLE]) == [[], [gone], [], [again], [WELL]]
 
 
+def test_a_card_that_was_slow_to_answer_at_the_start_has_not_appeared() -> None:
+    """It was there; that it hangs is news, and that it does no more, though it had but its number until then."""
+    key = frozenset({"warboy npu0"})
+    told, said = news({}, [], "n1", key)
+    assert news(told, [IDLE], "n1", key) == ({"U0": Told(IDLE, bad=False, pods=())}, ())
+    nameless = HANGS._replace(uuid="npu0")
+    told, said = news(told, [nameless], "n1", key)
+    words = "npu0 (npu0) is unreadable: no answer from alive in 2 s: the driver hangs"
+    assert said == (Event(NODE, "Warning", "NPUUnreadable", words),)
+    assert news(told, [IDLE], "n1", key) == ({"U0": Told(IDLE, bad=False, pods=())}, (WELL,))
+
+
 def test_a_card_that_another_replaced_is_gone() -> None:
     """It is reported no more; the new one appears."""
     new = Event(NODE, "Normal", "NPUAppeared", "npu0 (U9) appeared: idle")

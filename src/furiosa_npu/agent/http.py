@@ -8,10 +8,12 @@ one comes and it has been silent for too long, or when there would be too many.
 """
 
 import errno
+import os
 import select
 import socket
 import time
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 
 from furiosa_npu.agent.address import Address
 from furiosa_npu.agent.http_request import Fault, parse_request, render_response
@@ -59,6 +61,7 @@ class Listener:
         self._answered: dict[int, _Connection] = {}
         """both in the order of their last news"""
         self._socket = _listening_socket(address)
+        self._spare = _spare_descriptor()
         add_reader(self._socket.fileno(), self._accept)
 
     @property
@@ -73,6 +76,8 @@ class Listener:
             connection.close()
         self.remove_reader(self._socket.fileno())
         self._socket.close()
+        if self._spare is not None:
+            os.close(self._spare)
 
     def heard(self, connection: "_Connection") -> None:
         """A connection says that something happened on it."""
@@ -90,9 +95,9 @@ class Listener:
             try:
                 client, _ = self._socket.accept()
             except OSError as error:
-                if error.errno in (errno.EMFILE, errno.ENFILE):
-                    self._drop_least()  # the next event tries anew
-                return  # no more, or gone again
+                if error.errno in (errno.EMFILE, errno.ENFILE) and not self._drop_least():
+                    self._turn_away()
+                return  # no more, or gone again; the next event tries anew
             if len(self._waiting) + len(self._answered) >= MAXIMUM_CONNECTIONS:
                 self._drop_least()
             _Connection(self, client).readable()
@@ -105,13 +110,23 @@ class Listener:
                     break
                 connection.close()
 
-    def _drop_least(self) -> None:
-        """One that has its answer, else the one that has been silent longest."""
+    def _drop_least(self) -> bool:
+        """One that has its answer, else the one that has been silent longest; False: there is none."""
         for connections in (self._answered, self._waiting):
             for victim in connections.values():
                 victim.readable()  # its request may lie there, unread yet
                 victim.close()
-                return
+                return True
+        return False
+
+    def _turn_away(self) -> None:
+        """A client for which there is no descriptor: left to wait it would wake the loop again and again."""
+        if self._spare is not None:
+            os.close(self._spare)
+        with suppress(OSError):
+            client, _ = self._socket.accept()
+            client.close()
+        self._spare = _spare_descriptor()
 
 
 class _Connection:
@@ -204,7 +219,11 @@ class _Connection:
         """An epoll that holds the socket is readable when the socket is writable: one callback serves for both."""
         self._news()
         if self._writable is None:
-            self._writable = select.epoll(1)
+            try:
+                self._writable = select.epoll(1)
+            except OSError:  # no descriptor to be had
+                self.close()
+                return
             self._writable.register(self._socket, select.EPOLLOUT)
             self._listener.add_reader(self._writable.fileno(), self._send)
 
@@ -213,6 +232,13 @@ class _Connection:
             self._listener.remove_reader(self._writable.fileno())
             self._writable.close()
             self._writable = None
+
+
+def _spare_descriptor() -> int | None:
+    """One to give away when there are no others; None: there are no others."""
+    with suppress(OSError):
+        return os.eventfd(0, os.EFD_CLOEXEC)
+    return None
 
 
 def _listening_socket(address: Address) -> socket.socket:

@@ -208,7 +208,7 @@ class App:
         self._announce()
 
     def _announce(self) -> None:
-        self._announcements.say(self._pool.pool, self._web.holders())
+        self._announcements.say(self._pool.pool, self._web.holders(), self._pool.unread)
 
     def _folder_changed(self) -> None:
         for endpoint in self._endpoints.values():

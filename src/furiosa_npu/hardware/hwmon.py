@@ -16,9 +16,11 @@ class Hwmon(NamedTuple):
 
     folder: str
     sensors: tuple[Sensor, ...]
+    averages: frozenset[str]
+    """names of the `_average` files that tell the value where there is no `_input`"""
 
 
-NONE = Hwmon("", ())
+NONE = Hwmon("", (), frozenset())
 
 
 def read_sensors(files: Files, device: str, problems: list[Problem]) -> Hwmon:
@@ -44,7 +46,8 @@ def read_sensors(files: Files, device: str, problems: list[Problem]) -> Hwmon:
             if match.group(3) == "input" or key not in found:
                 found[key] = name
     sensors = (_sensor(facts, kind, number, found[kind, number]) for kind, number in sorted(found))
-    return Hwmon(folder, tuple(sensor for sensor in sensors if sensor is not None))
+    averages = frozenset(name for name in found.values() if name.endswith("_average"))
+    return Hwmon(folder, tuple(sensor for sensor in sensors if sensor is not None), averages)
 
 
 def read_hot(files: Files, hwmon: Hwmon, problems: list[Problem]) -> tuple[Sensor, ...]:
@@ -54,7 +57,9 @@ def read_hot(files: Files, hwmon: Hwmon, problems: list[Problem]) -> tuple[Senso
     sensors = []
     for sensor in hwmon.sensors:
         if sensor is peak or (sensor.kind == "temp" and sensor.critical is not None):
-            value = facts.required(f"temp{sensor.number}_input", parsers.parse_int)
+            average = f"temp{sensor.number}_average"
+            file = average if average in hwmon.averages else f"temp{sensor.number}_input"
+            value = facts.required(file, parsers.parse_int)
             if value is None:
                 continue
             sensors.append(sensor if value == sensor.value else sensor._replace(value=value))

@@ -23,7 +23,10 @@ THROTTLE_REASONS = {
 
 
 class Finding(NamedTuple):
-    """What is the matter, as a `Verdict` says it."""
+    """What is the matter, as a `Verdict` says it.
+
+    By the bound that was crossed and not by the value that moves: a card that flaps is told in the same words again.
+    """
 
     state: State
     sign: str
@@ -61,8 +64,8 @@ def faults(
     if "heartbeat-stopped" in bounds and heartbeat.moved and heartbeat.seconds is not None:
         patience = bounds["heartbeat-stopped"]
         if now - heartbeat.since >= patience:
-            reason = f"the heartbeat stands still at {heartbeat.seconds} for {patience:g} s: the firmware hangs"
-            yield Finding("failed", "heartbeat-stopped", reason, "the heartbeat stands still at ")
+            reason = f"the heartbeat stands still for {patience:g} s: the firmware hangs"
+            yield Finding("failed", "heartbeat-stopped", reason, "the heartbeat stands still ")
     names = growing(history.errors, now) if "atr-error" in bounds else ()
     if names:
         yield Finding("failed", "atr-error", f"errors are counted: {', '.join(names)} (atr_error)", "errors are ")
@@ -122,5 +125,5 @@ def _too_hot(reading: Reading, bound_celsius: float) -> Iterator[Finding]:
         limit = critical / 1000 if critical is not None else bound_celsius
         if sensor.value / 1000 > limit:
             whose = "its critical value" if critical is not None else "the bound"
-            reason = f"sensor {sensor.label} is at {sensor.value / 1000:g} °C, over {whose} of {limit:g} °C"
+            reason = f"sensor {sensor.label} is over {whose} of {limit:g} °C"
             yield Finding("failed", "temperature", reason, "sensor ")

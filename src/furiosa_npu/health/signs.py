@@ -52,7 +52,14 @@ SIGNS = (
     ),
     Sign("missing", "fatal", None, "", "the management folder or a device file that containers need is not there"),
     Sign("malformed", "fatal", None, "", "a file of the driver cannot be read, or does not hold what it should"),
-    Sign("no-answer", "fatal", 2, "seconds", "the driver does not answer a read or an open for so long"),
+    Sign(
+        "no-answer",
+        "fatal",
+        2,
+        "seconds",
+        "the driver does not answer a read or an open for so long (0.1 at least)",
+        0.1,
+    ),
     Sign("pcie-link", "warning", None, "", "the PCIe link is narrower or slower than its maximum"),
     Sign(
         "throttling",
@@ -70,7 +77,8 @@ Bounds = Mapping[str, float]
 
 DEFAULT_BOUNDS: Bounds = {sign.name: sign.bound or 0.0 for sign in SIGNS}
 
-EXPECTED = f"SIGN=off, SIGN=on or SIGN=BOUND with one of the signs {', '.join(NAMES)}"
+_LEAST = ", ".join(f"{sign.name} from {sign.least:g} on" for sign in SIGNS if sign.least)
+EXPECTED = f"SIGN=off, SIGN=on or SIGN=BOUND with one of the signs {', '.join(NAMES)}; a bound over 0, {_LEAST}"
 
 
 def is_setting(text: str) -> bool:

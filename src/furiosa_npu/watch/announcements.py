@@ -24,10 +24,13 @@ class Announcements:
         self._node = node
         self._told: dict[str, Told] | None = None
         self._reports: list[CardReport] = []
+        self._unread: frozenset[str] = frozenset()
+        """keys of the cards that were there at the start, and had not answered when something was said last"""
         self._said: dict[str, tuple[str, ...]] = {}
 
-    def say(self, pool: Pool, holders: Mapping[str, Sequence[PodRef]]) -> None:
-        """`holders` by unit id, as far as the kubelet has told of them."""
+    def say(self, pool: Pool, holders: Mapping[str, Sequence[PodRef]], unread: frozenset[str] | None) -> None:
+        """`holders` by unit id, as far as the kubelet has told of them. `unread`: keys of the cards that have never
+        answered; None: which cards there are is not known yet, and nothing that comes is news."""
         reports = [report(unit, holders.get(unit.id, ())) for unit in pool.values()]
         if reports == self._reports and self._told is not None:
             return
@@ -35,9 +38,12 @@ class Announcements:
         for card in reports:
             self._log_it(card)
         if self._writer is not None:
-            self._told, events = news(self._told, reports, self._node)
-            for event in events:
-                self._writer.say(event)
+            if unread is not None:
+                before = unread if self._told is None else self._unread
+                self._told, events = news(self._told, reports, self._node, before)
+                self._unread = before & unread
+                for event in events:
+                    self._writer.say(event)
             self._writer.hold(condition(reports))
 
     async def last(self) -> None:

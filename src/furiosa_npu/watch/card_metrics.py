@@ -7,6 +7,7 @@ from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.health.verdict import State
 from furiosa_npu.watch.kubelet_books import PodRef
+from furiosa_npu.watch.temperature_metric import temperatures
 
 
 class Transitions:
@@ -55,6 +56,7 @@ def card_metrics(
                 for sign in dict.fromkeys(warning.sign for warning in unit.verdict.warnings)
             ),
         ),
+        temperatures(pool),
         Metric(
             "furiosa_npu_state_transitions_total",
             "counter",

@@ -13,6 +13,7 @@ from furiosa_npu.hardware.reading import Reading, Roots
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 _HOST = "host"
+_NOT_LISTED = Inventory((), (), ())
 FRESH_SECONDS = 5.0
 """So often a card is told anew though nothing changed but its heartbeat: well within the time that is given to one that
 stands still."""
@@ -58,7 +59,7 @@ class CardReadings:
         self._reader = reader
         self._clock = clock
         self._lister = Lister(roots)
-        self._inventory = Inventory((), (), ())
+        self._inventory = _NOT_LISTED
         self._readers: dict[str, CardReader] = {}
         self._last: dict[str, Reading] = {}
         self._silent: dict[str, str] = {}
@@ -107,6 +108,13 @@ class CardReadings:
             _key(found) not in self._last and self._reader.hanging(_key(found)) is None
             for found in self._inventory.cards
         )
+
+    @property
+    def unread(self) -> frozenset[str] | None:
+        """Keys of the cards that have never answered; None: which cards there are is not known yet."""
+        if self._inventory is _NOT_LISTED:
+            return None
+        return frozenset(key for found in self._inventory.cards if (key := _key(found)) not in self._last)
 
     async def one(self, card: Reading) -> Reading:
         """Every fact of this card, read after the call; or it says that its driver does not answer."""

@@ -18,7 +18,10 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 
 class MemoryFile:
-    """The file in `folder`. Without it the agent works on, and says what it may forget."""
+    """The file in `folder`. Where it cannot be written the agent works on, and says what it may forget.
+
+    Without the plane's lock in the same folder (plane.py) nothing is handed out.
+    """
 
     def __init__(self, folder: str, reader: PatientReader, conditions: Conditions) -> None:
         self._path = f"{folder}/{FILE_NAME}"

@@ -117,6 +117,11 @@ class NpuPool:
         return {**self._remembered, **{unit.id: unit.verdict for unit in self.pool.values()}}
 
     @property
+    def unread(self) -> frozenset[str] | None:
+        """Keys of the cards that have never answered; None: which cards there are is not known yet."""
+        return self._readings.unread
+
+    @property
     def users_failure(self) -> str | None:
         """Why the host's processes could not be looked at, or None."""
         return self._users.failure

@@ -149,7 +149,8 @@ CARD_OPTIONS: tuple[Option, ...] = (
         "state-dir",
         "string",
         "/var/lib/furiosa-npu",
-        "Folder on the host for what must survive a restart of this agent: a file of a few hundred bytes.",
+        "Folder on the host for what must survive a restart of this agent, a file of a few hundred bytes, and for the "
+        "lock between device plugin and DRA driver, without which nothing is handed out.",
     ),
     Option(
         "cdi-dir",

@@ -1,13 +1,14 @@
 """What people are told of the cards through the API server: events about what changed, and the node's condition. Pure.
 
-    told, events = news(told, reports, node)     # told: None at the agent's start
+    told, events = news(told, reports, node, unread)     # told: None at the agent's start
     condition(reports)
 
-A good card that is there at the start is no news, a bad one is. What is said once is not said again while it lasts: an
-event names what began or ended, and no value that moves.
+A good card that is there at the start is no news, a bad one is. What is said once is not said again while it lasts, and
+in the same words where it comes again: an event names what began or ended and the bound that was crossed, no value that
+moves. Of a file that is not as documented it says what was found in it first.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal, NamedTuple
 
 from furiosa_npu.allocation.pool import Unit
@@ -47,6 +48,11 @@ class CardReport(NamedTuple):
     """sign and sentence of what keeps the card from nobody"""
     holders: tuple[PodRef, ...]
 
+    @property
+    def key(self) -> str:
+        """As `Reading.key`."""
+        return f"{self.family} {self.name}"
+
     def __str__(self) -> str:
         return f"{self.name} ({self.uuid})"
 
@@ -76,21 +82,31 @@ def report(unit: Unit, holders: Sequence[PodRef]) -> CardReport:
 
 
 def news(
-    told: Mapping[str, Told] | None, reports: Sequence[CardReport], node: str
+    told: Mapping[str, Told] | None,
+    reports: Sequence[CardReport],
+    node: str,
+    unread: Collection[str] = (),
 ) -> tuple[dict[str, Told], tuple[Event, ...]]:
-    """What was told by now, by UUID, and the events to say; `told` is None for the first reports of an agent."""
+    """What was told by now, by UUID, and the events to say; `told` is None for the first reports of an agent.
+
+    `unread`: keys of the cards that were there at the agent's start and had not answered yet at the last reports. They
+    do not appear when they do, and what was said of one under its number goes on under its UUID.
+    """
     now: dict[str, Told] = {}
     events: list[Event] = []
+    there = {current.uuid for current in reports}
+    away = {uuid: before for uuid, before in (told or {}).items() if uuid not in there}
+    nameless = {before.report.key: before for before in away.values() if before.report.key in unread}
     for current in reports:
-        before = None if told is None else told.get(current.uuid)
+        before = None if told is None else told.get(current.uuid, nameless.get(current.key))
         if before is not None and current.sign == _TRANSIENT:
             now[current.uuid] = before
             continue
-        events += _of_node(before, current, the_node(node), at_start=told is None)
+        events += _of_node(before, current, the_node(node), at_start=told is None or current.key in unread)
         now[current.uuid], of_pods = _of_pods(before, current)
         events += of_pods
-    for uuid, before in (told or {}).items():
-        if uuid not in now and before.report.state != "gone":  # another card has its place
+    for before in away.values():
+        if before.report.state != "gone" and before.report.key not in nameless:  # another card has its place
             gone = before.report._replace(state="gone", sign="gone", reason="it is not there any more")
             events += _of_node(before, gone, the_node(node), at_start=False)
             events += _of_pods(before, gone)[1]
