@@ -6,38 +6,43 @@ list           the kubectl of each cluster that is up
 down           ends them all
 """
 
+import argparse
 import sys
 
 from tests.cluster import runs
 from tests.cluster.cluster import Cluster
+from tests.cluster.command_line import add_kubernetes_options, kubernetes_of
 from tests.cluster.product import Product, load_image
+from tests.cluster.releases import KUBERNETES_1_37
 
 
-def main(argv: list[str]) -> int:
-    match argv:
-        case ["up"]:
-            _up()
-        case ["up", "--product"]:
-            cluster = _up()
-            load_image(cluster)
-            Product(cluster)
-        case ["list"]:
+def main(arguments: list[str]) -> int:
+    parser = argparse.ArgumentParser(
+        prog="python -m tests.cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("command", choices=("up", "list", "down"))
+    parser.add_argument("--product", action="store_true")
+    add_kubernetes_options(parser, KUBERNETES_1_37)
+    options = parser.parse_args(arguments)
+    match options.command:
+        case "up":
+            _up(options)
+        case "list":
             for folder in runs.living():
                 print(folder / "kubectl")
-        case ["down"]:
+        case "down":
             for folder in runs.living():
                 runs.end(folder)
                 print(f"ended {folder.name}")
-        case _:
-            print(__doc__, file=sys.stderr)
-            return 2
     return 0
 
 
-def _up() -> Cluster:
-    cluster = Cluster(outlives_us=True)
+def _up(options: argparse.Namespace) -> None:
+    cluster = Cluster(*kubernetes_of(options), outlives_us=True)
     print(cluster.run.folder / "kubectl", flush=True)
-    return cluster
+    if options.product:
+        load_image(cluster)
+        Product(cluster)
 
 
 if __name__ == "__main__":

@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from tests.cluster import cgroups, images, network
+from tests.cluster.binaries import program_folders
 from tests.cluster.cache import say
 from tests.cluster.certificates import Authority
 from tests.cluster.commands import CommandFailed, run
 from tests.cluster.control_plane import ControlPlane
 from tests.cluster.hosts import Host
-from tests.cluster.kubernetes_build import KUBERNETES_1_20, Version, programs
 from tests.cluster.node import Node
+from tests.cluster.releases import Release
 from tests.cluster.runs import Run
 
 T = TypeVar("T")
@@ -29,9 +30,16 @@ class Cluster:
     """A running cluster. Made by `up`, ended by `close`."""
 
     def __init__(
-        self, names: Sequence[str] = NODE_NAMES, version: Version = KUBERNETES_1_20, *, outlives_us: bool = False
+        self,
+        release: Release,
+        binaries: Sequence[Path] = (),
+        names: Sequence[str] = NODE_NAMES,
+        *,
+        outlives_us: bool = False,
     ) -> None:
-        self.programs = programs(version)
+        """`binaries`: folders with programs that need no building (binaries.py)."""
+        self.release = release
+        self._programs = program_folders(release, binaries)
         self.run = Run()
         self._hosts: list[Host] = []
         self._outlives_us = outlives_us
@@ -46,11 +54,11 @@ class Cluster:
             control_host = self._host("control-plane")
             network.lay_bridge(control_host)
             authority = Authority(self.run.folder / "certificates")
-            self.control_plane = ControlPlane(control_host, self.programs, authority, self.run.logs)
+            self.control_plane = ControlPlane(control_host, authority, self.run.logs)
             self.control_plane.start()
             admin = authority.kubeconfig("admin", self.control_plane.server, "admin", "system:masters")
             self._kubectl = control_host.on_its_network(
-                ["env", f"HOME={self.run.folder}", str(self.programs / "kubectl"), f"--kubeconfig={admin}"]
+                ["env", f"HOME={self.run.folder}", str(self._programs[0] / "kubectl"), f"--kubeconfig={admin}"]
             )
             self._write_kubectl()
             self.nodes = [self._node(name, number, len(names), authority) for number, name in enumerate(names)]
@@ -68,7 +76,9 @@ class Cluster:
             )
 
     def _host(self, name: str) -> Host:
-        host = Host(name, self.run.folder / "hosts" / name, self.run.lock, outlives_us=self._outlives_us)
+        host = Host(
+            name, self.run.folder / "hosts" / name, self.run.lock, self._programs, outlives_us=self._outlives_us
+        )
         self._hosts.append(host)
         return host
 
@@ -77,7 +87,7 @@ class Cluster:
         network.connect(self._hosts[0], host, number, range(count))
         cgroup = f"{self.run.cgroup}/{name}"
         cgroups.make(cgroup)
-        return Node(host, number, self.programs, authority, self.control_plane.server, cgroup, self.run.logs)
+        return Node(host, number, self.release, authority, self.control_plane.server, cgroup, self.run.logs)
 
     def _start_containerd(self, node: Node, archives: Sequence[Path]) -> None:
         node.containerd.start()

@@ -12,10 +12,9 @@ _ETCD = "http://127.0.0.1:2379"
 class ControlPlane:
     """Starts and stops what serves the API and keeps the controllers' promises."""
 
-    def __init__(self, host: Host, programs: Path, authority: Authority, logs: Path) -> None:
+    def __init__(self, host: Host, authority: Authority, logs: Path) -> None:
         self.host = host
         self.server = f"https://{CONTROL_PLANE}:{API_PORT}"
-        self._programs = programs
         self._authority = authority
         argvs = {
             "etcd": ["etcd", "--data-dir=/run/etcd", "--log-level=warn", "--logger=zap"],
@@ -36,7 +35,7 @@ class ControlPlane:
         to_kubelets, key_to_kubelets = self._authority.client("kubelet-client", "kube-apiserver", "system:masters")
         signing, verifying = self._authority.key_pair("service-accounts")
         return [
-            str(self._programs / "kube-apiserver"),
+            "kube-apiserver",
             f"--etcd-servers={_ETCD}",
             f"--advertise-address={CONTROL_PLANE}",
             f"--secure-port={API_PORT}",
@@ -59,7 +58,7 @@ class ControlPlane:
     def _controller_manager(self) -> list[str]:
         kubeconfig = self._kubeconfig("kube-controller-manager")
         return [
-            str(self._programs / "kube-controller-manager"),
+            "kube-controller-manager",
             f"--kubeconfig={kubeconfig}",
             f"--root-ca-file={self._authority.certificate}",
             f"--service-account-private-key-file={self._authority.folder / 'service-accounts.key'}",
@@ -71,7 +70,7 @@ class ControlPlane:
     def _scheduler(self) -> list[str]:
         kubeconfig = self._kubeconfig("kube-scheduler")
         return [
-            str(self._programs / "kube-scheduler"),
+            "kube-scheduler",
             f"--kubeconfig={kubeconfig}",
             "--leader-elect=false",
             "--cert-dir=/run/kube-scheduler",

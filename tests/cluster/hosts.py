@@ -32,12 +32,19 @@ def child_of(parent: subprocess.Popen[bytes], deadline_seconds: float = 5) -> in
 class Host:
     """Namespaces with private /dev, /run, /var/lib and /var/log; all that runs in them ends with `close`."""
 
-    def __init__(self, name: str, folder: Path, lock: IO[str], *, outlives_us: bool) -> None:
-        """`lock` is held by the host too, so that a lock that is free means: nothing of it lives."""
-        if str(folder).startswith(_HIDDEN):
-            raise ValueError(f"{folder} lies where a host has folders of its own; set FURIOSA_NPU_CACHE elsewhere")
+    def __init__(
+        self, name: str, folder: Path, lock: IO[str], programs: Sequence[Path] = (), *, outlives_us: bool
+    ) -> None:
+        """`lock` is held by the host too, so that a lock that is free means: nothing of it lives.
+
+        `programs`: folders that come first in its PATH.
+        """
+        for place in (folder, *programs):
+            if str(place).startswith(_HIDDEN):
+                raise ValueError(f"{place} lies where a host has folders of its own; choose another")
         self.name = name
         self.folder = folder
+        self._path = ":".join([*map(str, programs), os.environ["PATH"]])
         folder.mkdir(parents=True)
         self._first_process = -1
         lifeline, self._lifeline = os.pipe()
@@ -66,7 +73,16 @@ class Host:
     def inside(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` in the host's namespaces, where our TMPDIR may not be."""
         namespaces = ["--mount", "--net", "--uts", "--ipc", "--pid"]
-        return ["nsenter", f"--target={self.pid}", *namespaces, "--", "env", "--unset=TMPDIR", *argv]
+        return [
+            "nsenter",
+            f"--target={self.pid}",
+            *namespaces,
+            "--",
+            "env",
+            "--unset=TMPDIR",
+            f"PATH={self._path}",
+            *argv,
+        ]
 
     def on_its_network(self, argv: Sequence[str]) -> list[str]:
         """The command line that runs `argv` on the host's network, with the machine's files and processes."""

@@ -15,10 +15,10 @@ from pathlib import Path
 from tests.cluster import debian
 from tests.cluster.cache import cached, digest_of_files
 from tests.cluster.commands import run
-from tests.cluster.node import SANDBOX_IMAGE
 
 DEBIAN = "docker.io/library/debian:bookworm-slim"
 UBUNTU_STAND_IN = "docker.io/library/ubuntu:focal"
+SANDBOX_IMAGE = "docker.io/library/furiosa-npu-test-pause:1"
 _ARCHIVE = "image.tar"
 _PIP_FOLDER = "/etc/xdg/pip"
 

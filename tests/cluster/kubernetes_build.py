@@ -1,62 +1,35 @@
-"""Kubernetes' programs, built from source: there is no other place to have them from on a machine with Debian's mirror.
-
-A `Version` says how one release is built; what was built lies in the cache.
-"""
+"""Kubernetes' programs, built from source: Debian's package of 1.20.2, Go modules for newer ones."""
 
 import os
 import shutil
-from collections.abc import Callable
 from pathlib import Path
-from typing import NamedTuple
 
-from tests.cluster.cache import cached
+from tests.cluster import go_modules
 from tests.cluster.commands import run
 from tests.cluster.debian import download_source
+from tests.cluster.go_tools import DEBIANS
 
 PROGRAMS = ("kube-apiserver", "kube-controller-manager", "kube-scheduler", "kubectl", "kubelet")
 
 
-class Version(NamedTuple):
-    """A release of Kubernetes and the way in which it is built."""
-
-    number: str
-    """e.g. 1.20.2"""
-    go: str
-    """the folder of the Go tools that build it"""
-    recipe: int
-    """raised when the way of building changes, so that what the old way made is made anew"""
-    build: Callable[["Version", Path], None]
-    """fills a folder with PROGRAMS"""
+def build_from_modules(number: str, folder: Path) -> None:
+    """About 12 minutes on two cores."""
+    packages = {program: f"cmd/{program}" for program in PROGRAMS}
+    linker = f"{go_modules.LINKER} {_stamps(number, 'k8s.io')}"
+    go_modules.build_programs(folder, "k8s.io/kubernetes", number, packages, linker)
 
 
-def programs(version: Version) -> Path:
-    """The folder with the release's PROGRAMS, from the cache or built (1.20.2: about 5 minutes on two cores)."""
-    inputs = {"number": version.number, "go": version.go, "recipe": version.recipe, "programs": PROGRAMS}
-    return cached(f"kubernetes-{version.number}", inputs, lambda folder: version.build(version, folder))
-
-
-def _from_debian_source(version: Version, folder: Path) -> None:
-    """GOPATH mode, as the tree of that time wants it; Debian's source package holds all that it vendors."""
+def build_from_debian(number: str, folder: Path) -> None:
+    """About 5 minutes on two cores."""
     work = folder / "work"
-    tree = work / "src/k8s.io/kubernetes"
-    tree.mkdir(parents=True)
-    download_source("kubernetes", work)
-    (archive,) = work.glob("kubernetes_*.orig.tar.*")
-    run(["tar", "--extract", f"--file={archive}", f"--directory={tree}", "--strip-components=1"])
-    environment = {
-        "PATH": f"{version.go}:{os.environ['PATH']}",
-        "GOPATH": str(work),
-        "GOCACHE": str(work / "go-cache"),
-        "GO111MODULE": "off",
-        "GOFLAGS": "",
-        "CGO_ENABLED": "0",
-    }
+    tree, environment = unpack_from_debian(work)
     _generate_openapi(tree, work, environment)
     output = work / "bin"
     output.mkdir()
     packages = [f"./cmd/{program}" for program in PROGRAMS]
+    linker = f"{go_modules.LINKER} {_stamps(number, 'k8s.io/kubernetes/vendor/k8s.io')}"
     run(
-        ["go", "build", "-o", f"{output}/", "-ldflags", f"-s -w {_stamps(version.number)}", *packages],
+        [DEBIANS, "build", "-o", f"{output}/", "-ldflags", linker, *packages],
         folder=tree,
         environment=environment,
         deadline_seconds=3000,
@@ -66,11 +39,31 @@ def _from_debian_source(version: Version, folder: Path) -> None:
     shutil.rmtree(work)
 
 
+def unpack_from_debian(work: Path) -> tuple[Path, dict[str, str]]:
+    """The tree of Debian's source package, which holds all that it vendors, and the environment that builds in it.
+
+    GOPATH mode, as the tree of that time wants it. `work` is made.
+    """
+    tree = work / "src/k8s.io/kubernetes"
+    tree.mkdir(parents=True)
+    download_source("kubernetes", work)
+    (archive,) = work.glob("kubernetes_*.orig.tar.*")
+    run(["tar", "--extract", f"--file={archive}", f"--directory={tree}", "--strip-components=1"])
+    return tree, {
+        "PATH": f"{Path(DEBIANS).parent}:{os.environ['PATH']}",
+        "GOPATH": str(work),
+        "GOCACHE": str(work / "go-cache"),
+        "GO111MODULE": "off",
+        "GOFLAGS": "",
+        "CGO_ENABLED": "0",
+    }
+
+
 def _generate_openapi(tree: Path, work: Path, environment: dict[str, str]) -> None:
     """`pkg/generated/openapi`, which the source package leaves to its build (build/root/Makefile.generated_files)."""
     generator = work / "openapi-gen"
     package = "./vendor/k8s.io/kube-openapi/cmd/openapi-gen"
-    run(["go", "build", "-o", str(generator), package], folder=tree, environment=environment, deadline_seconds=900)
+    run([DEBIANS, "build", "-o", str(generator), package], folder=tree, environment=environment, deadline_seconds=900)
     left_out = ("code-generator", "sample-apiserver", "gengo", "kube-openapi")
     marked = set()
     for parent, folders, files in os.walk(tree / "vendor/k8s.io", followlinks=True):
@@ -96,14 +89,9 @@ def _asks_for_openapi(file: Path) -> bool:
     return b"+k8s:openapi-gen=" in file.read_bytes()
 
 
-def _stamps(number: str) -> str:
+def _stamps(number: str, prefix: str) -> str:
     """What `kubectl version` and a node's `VERSION` column say (hack/lib/version.sh, kube::version::ldflags)."""
     major, minor, _ = number.split(".")
     stamps = {"gitVersion": f"v{number}", "gitMajor": major, "gitMinor": minor, "gitTreeState": "archive"}
     packages = ("component-base/version", "client-go/pkg/version")
-    prefix = "k8s.io/kubernetes/vendor/k8s.io"
     return " ".join(f"-X {prefix}/{package}.{key}={value}" for package in packages for key, value in stamps.items())
-
-
-KUBERNETES_1_20 = Version("1.20.2", "/usr/lib/go-1.19/bin", 1, _from_debian_source)
-"""what the user's document shows (1.20), as Debian 12 carries it"""

@@ -8,8 +8,9 @@ import yaml
 from tests.cluster import network
 from tests.cluster.certificates import Authority
 from tests.cluster.hosts import Host, Program
+from tests.cluster.images import SANDBOX_IMAGE
+from tests.cluster.releases import Release
 
-SANDBOX_IMAGE = "docker.io/library/furiosa-npu-test-pause:1"
 _CAP_SYS_RESOURCE = 1 << 24
 
 
@@ -17,7 +18,7 @@ class Node:
     """`host` has its namespaces and paths; `containerd` and `kubelet` are started and stopped one by one."""
 
     def __init__(
-        self, host: Host, number: int, programs: Path, authority: Authority, server: str, cgroup: str, logs: Path
+        self, host: Host, number: int, release: Release, authority: Authority, server: str, cgroup: str, logs: Path
     ) -> None:
         self.name = host.name
         self.host = host
@@ -28,7 +29,10 @@ class Node:
         self._write("resolv.conf", f"nameserver {network.CONTROL_PLANE}\n")
         containerd_config = self._write("containerd.toml", _containerd_config(self._settings))
         kubelet_config = self._write(
-            "kubelet.yaml", yaml.safe_dump(_kubelet_config(self._settings, authority.certificate, cgroup))
+            "kubelet.yaml",
+            yaml.safe_dump(
+                {**_kubelet_config(self._settings, authority.certificate, cgroup), **release.kubelet_settings}
+            ),
         )
         kubeconfig = authority.kubeconfig(self.name, server, f"system:node:{self.name}", "system:nodes")
         self.containerd = Program(
@@ -38,13 +42,11 @@ class Node:
             host,
             "kubelet",
             [
-                str(programs / "kubelet"),
+                "kubelet",
                 f"--config={kubelet_config}",
                 f"--kubeconfig={kubeconfig}",
                 f"--node-ip={network.node_address(number)}",
-                "--container-runtime=remote",
-                "--container-runtime-endpoint=unix:///run/containerd/containerd.sock",
-                f"--pod-infra-container-image={SANDBOX_IMAGE}",
+                *release.kubelet_flags,
                 "--v=2",
             ],
             logs / f"{self.name}-kubelet.log",

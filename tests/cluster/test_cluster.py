@@ -1,6 +1,9 @@
 """The cluster itself: what the other tests stand on is there before they blame the product."""
 
+import json
+
 from tests.cluster.cluster import NODE_NAMES, Cluster
+from tests.cluster.releases import Release
 
 POD = """
 apiVersion: v1
@@ -12,12 +15,13 @@ spec:
 """
 
 
-def test_three_nodes_of_kubernetes_1_20_are_ready(cluster: Cluster) -> None:
-    """The nodes say the version of the user's document."""
+def test_three_nodes_of_the_release_are_ready(cluster: Cluster, release: Release) -> None:
+    """API server and nodes say its version."""
     versions = {
         node["metadata"]["name"]: node["status"]["nodeInfo"]["kubeletVersion"] for node in cluster.get("nodes")["items"]
     }
-    assert versions == dict.fromkeys(NODE_NAMES, "v1.20.2")
+    assert versions == dict.fromkeys(NODE_NAMES, f"v{release}")
+    assert json.loads(cluster.kubectl("get", "--raw=/version"))["gitVersion"] == f"v{release}"
     assert cluster.ready_nodes() == sorted(NODE_NAMES)
 
 

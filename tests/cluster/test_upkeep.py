@@ -16,6 +16,8 @@ from tests.cluster.workloads import GONE_SECONDS, Workloads
 NODE = "warboy-node01"
 FAMILY = "alpha.furiosa.ai/npu.family"
 TOOLS = "/var/lib/furiosa-npu"
+_REGISTERED = r'Got registration request from device plugin with resource(?: name |" resourceName=)"([^"]*)"'
+"""as kubelets have it without and with structured logs"""
 
 
 def lives(pod: dict[str, Any]) -> tuple[str, int]:
@@ -85,7 +87,7 @@ def registered(product: Product, offset: int) -> set[str]:
     """The resource names that the kubelet's log, read from a byte on, says were registered."""
     with product.cluster.node(NODE).kubelet.log.open(errors="replace") as log:
         log.seek(offset)
-        return set(re.findall(r"Got registration request from device plugin with resource name \"(.*)\"", log.read()))
+        return set(re.findall(_REGISTERED, log.read()))
 
 
 def node_status_at(product: Product) -> str:

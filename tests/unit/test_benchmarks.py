@@ -6,7 +6,6 @@ import sys
 
 import pytest
 from benchmarks.figures import Figures, PluginFigures, Requests
-from benchmarks.go_tools import parse_version
 from benchmarks.measurements import Starts
 from benchmarks.process_figures import (
     Memory,
@@ -18,7 +17,7 @@ from benchmarks.process_figures import (
     parse_sizes,
     work,
 )
-from benchmarks.sample_plugin import OtherSource, module_file, with_devices
+from benchmarks.sample_plugin import OtherSource, with_devices
 from benchmarks.table import percentile, rows, table
 from scripts.checks.bench import idle_minutes
 
@@ -141,27 +140,6 @@ def test_the_sample_plugin_gets_as_many_devices_as_ours_has_cards() -> None:
     assert with_devices(source, 3) == source.replace("\t}\n", third)
     with pytest.raises(OtherSource, match="Dev-2"):
         with_devices("devs := nil", 8)
-
-
-def test_the_newest_kubernetes_is_required_with_its_staging_modules() -> None:
-    """Those that its go.mod has at v0.0.0, at the release's own number."""
-    kubernetes = (
-        "module k8s.io/kubernetes\n\ngo 1.26.0\n\nrequire (\n"
-        "\tgithub.com/x/y v0.0.0\n\tk8s.io/api v0.0.0\n\tk8s.io/klog/v2 v2.130.1\n)\n\n"
-        "replace (\n\tk8s.io/api => ./staging/src/k8s.io/api\n)\n"
-    )
-    assert module_file(kubernetes, "1.37.2") == (
-        "module sample\n\ngo 1.26.0\n\nrequire k8s.io/kubernetes v1.37.2\n\n"
-        "replace (\n\tk8s.io/api => k8s.io/api v0.37.2\n)\n"
-    )
-
-
-@pytest.mark.parametrize(
-    ("text", "version"), [("go1.26.8\n", (1, 26, 8)), ("go1.19", (1, 19)), ("devel go1.27-abc", (0,)), ("", (0,))]
-)
-def test_versions_of_go_are_compared_as_numbers(text: str, version: tuple[int, ...]) -> None:
-    """What is no release is older than all."""
-    assert parse_version(text) == version
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,8 @@ from tests.cluster.chaos.judge import judge
 from tests.cluster.chaos.report import Outcome, report
 from tests.cluster.chaos.run import BOUNDS, run_chaos
 from tests.cluster.chaos.site import RESOURCES, ChaosCluster
+from tests.cluster.command_line import add_kubernetes_options, kubernetes_of
+from tests.cluster.releases import KUBERNETES_1_20
 
 
 def main(arguments: list[str]) -> int:
@@ -21,6 +23,7 @@ def main(arguments: list[str]) -> int:
     parser.add_argument("--faults", type=int, default=60, help="how many (default: 60)")
     parser.add_argument("--keep", action="store_true", help="leave the cluster; python -m tests.cluster down ends it")
     parser.add_argument("--judge", type=Path, metavar="FILE", help="judge the history of an earlier run again")
+    add_kubernetes_options(parser, KUBERNETES_1_20)
     options = parser.parse_args(arguments)
     outcome = _judge_again(options.judge) if options.judge is not None else _run(options)
     print(report(outcome, BOUNDS))
@@ -29,7 +32,7 @@ def main(arguments: list[str]) -> int:
 
 def _run(options: argparse.Namespace) -> Outcome:
     seed = random.SystemRandom().randrange(1_000_000) if options.seed is None else options.seed
-    chaos = ChaosCluster(outlives_us=options.keep)
+    chaos = ChaosCluster(*kubernetes_of(options), outlives_us=options.keep)
     try:
         outcome = run_chaos(chaos, seed, options.faults, chaos.cluster.run.logs / "chaos.jsonl")
         if not outcome.kept:

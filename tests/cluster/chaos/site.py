@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,7 @@ from tests.cluster.commands import run
 from tests.cluster.node import Node
 from tests.cluster.pods import ALPHA, PLAIN
 from tests.cluster.product import OVERLAY, load_image
+from tests.cluster.releases import Release
 from tests.cluster.simulation import Simulation
 
 NODES = ("warboy-node01", "warboy-node02")
@@ -33,8 +35,8 @@ _FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime", overlay.FAKETIME)
 class ChaosCluster:
     """Up and all NPUs offered when it is made; ended by `close`."""
 
-    def __init__(self, *, outlives_us: bool = False) -> None:
-        self.cluster = Cluster(NODES, outlives_us=outlives_us)
+    def __init__(self, release: Release, binaries: Sequence[Path] = (), *, outlives_us: bool = False) -> None:
+        self.cluster = Cluster(release, binaries, NODES, outlives_us=outlives_us)
         try:
             self._start()
         except BaseException:
