@@ -75,8 +75,8 @@ STAGES = (
     Stage("vendor", "the vendor's furiosa-smi reads simulated NPUs (root)", 600, tests="tests/vendor", needs_root=True),
     Stage(
         "cluster",
-        "a real Kubernetes 1.20 with three nodes (root)",
-        3600,
+        "a real Kubernetes with three nodes, 1.20.2 and then 1.37.2 (root)",
+        5400,
         tests="tests/cluster",
         needs_root=True,
         packages=_listed(_CLUSTER_PACKAGES),

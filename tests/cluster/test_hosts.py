@@ -45,6 +45,18 @@ def test_a_hosts_folders_and_devices_are_its_own(run: Run) -> None:
     host.close()
 
 
+def test_a_release_brings_its_own_programs_to_a_host(run: Run) -> None:
+    """They come before the machine's of the same name, for what the host starts and for what that starts in turn."""
+    programs = run.folder / "programs"
+    programs.mkdir()
+    (programs / "ctr").write_text("#!/bin/sh\necho ours\n")
+    (programs / "ctr").chmod(0o755)
+    host = Host("host", run.folder / "hosts/host", run.lock, [programs], outlives_us=False)
+    assert host.run(["ctr"]) == "ours\n"
+    assert host.run(["sh", "-c", "ctr"]) == "ours\n"
+    host.close()
+
+
 def test_a_closed_host_has_ended_all_its_programs(run: Run) -> None:
     """Also what they started and what left its session: the kernel ends it with the PID namespace."""
     host = Host("host", run.folder / "hosts/host", run.lock, outlives_us=False)
