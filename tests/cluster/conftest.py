@@ -8,7 +8,7 @@ import pytest
 
 from tests.cluster.binaries import VARIABLE, UnusableFolder, folders_of, release_in
 from tests.cluster.cache import say, say_on
-from tests.cluster.cluster import Cluster
+from tests.cluster.cluster import Cluster, stage
 from tests.cluster.evidence import collect
 from tests.cluster.product import Product, load_image
 from tests.cluster.releases import RELEASES, Release
@@ -100,13 +100,14 @@ def binaries(request: pytest.FixtureRequest) -> list[Path]:
 def cluster(request: pytest.FixtureRequest, release: Release, binaries: list[Path]) -> Iterator[Cluster]:
     """Three nodes, Ready; `--keep` leaves them for a look with the kubectl that is printed."""
     keep = bool(request.config.getoption("--keep"))
-    cluster = Cluster(release, binaries, outlives_us=keep)
-    say(f"kubectl: {cluster.run.folder / 'kubectl'}")
-    yield cluster
-    if keep:
-        say("the cluster stays; python -m tests.cluster down ends it")
-    else:
-        cluster.close()
+    with stage(f"Kubernetes {release}, the shared cluster and its tests"):
+        cluster = Cluster(release, binaries, outlives_us=keep)
+        say(f"kubectl: {cluster.run.folder / 'kubectl'}")
+        yield cluster
+        if keep:
+            say("the cluster stays; python -m tests.cluster down ends it")
+        else:
+            cluster.close()
 
 
 @pytest.fixture(scope="session")
