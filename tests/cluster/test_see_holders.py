@@ -1,4 +1,4 @@
-"""The component see-holders: as kubectl 1.20 renders its overlay, and what the plugin sees with it."""
+"""The component see-holders: as kubectl renders it and its overlay, and what the plugin sees with it."""
 
 import copy
 import os
@@ -18,6 +18,7 @@ from tests.cluster.hosts import Program
 from tests.cluster.pods import ALPHA
 from tests.cluster.product import DEPLOYMENTS, REPOSITORY, Product
 from tests.cluster.product import OVERLAY as SIMULATED
+from tests.cluster.releases import KUBERNETES_1_37
 from tests.cluster.simulation import FOLDER
 
 NODE = "warboy-node01"
@@ -47,6 +48,17 @@ def test_the_overlay_is_the_shipped_manifests_with_eyes_for_processes(cluster: C
             assert capabilities["drop"] == ["ALL"]
     assert rendered == expected
     cluster.kubectl("apply", "--dry-run=server", f"--kustomize={OVERLAY}")
+
+
+@pytest.mark.only_on(KUBERNETES_1_37, why="the kustomize of kubectl 1.20 knows no components")
+def test_the_component_does_what_the_overlay_does(cluster: Cluster) -> None:
+    """Named by a user's own overlay, as its first lines say."""
+    folder = cluster.run.folder / "with-component"
+    folder.mkdir()
+    overlay = {"resources": [os.path.relpath(DEPLOYMENTS, folder)], "components": [os.path.relpath(COMPONENT, folder)]}
+    (folder / "kustomization.yaml").write_text(yaml.safe_dump(overlay))
+    rendered = cluster.kubectl("kustomize", str(folder))
+    assert _by_name(rendered) == _by_name(cluster.kubectl("kustomize", str(OVERLAY)))
 
 
 @pytest.fixture(scope="module")
