@@ -282,7 +282,7 @@ class App:
     def _announce(self) -> None:
         """Of whole cards: what is wrong with one is wrong with its parts."""
         cards = {unit_id: unit for unit_id, unit in self._pool.pool.items() if unit.card.pes is None}
-        self._announcements.say(cards, self._web.holders())
+        self._announcements.say(cards, self._web.holders(), self._pool.unread)
 
     def _say_status(self) -> None:
         state = self._holdings.state
