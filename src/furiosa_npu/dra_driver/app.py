@@ -177,6 +177,7 @@ class App:
         )
         self._announcements = Announcements(log, self._counts.transitions.count, self._writer, node_name)
         self._left_out: tuple[LeftOut, ...] = ()
+        self._retired = False
         self._offering = False
         """what is published is known, and this driver's to publish"""
         self._settling: asyncio.Task[None] | None = None
@@ -219,6 +220,8 @@ class App:
     async def _own_plane(self) -> None:
         """Not to be had by a driver that retires: the device plugin waits for it."""
         if self._settings.retire:
+            await self._cycle.know()
+            await self._take_in()
             return
         await until_ours(self._plane, self._conditions)
         self._plane_is_ours.set()
@@ -247,7 +250,7 @@ class App:
     def _closed(self) -> str | None:
         """Why nothing new is prepared."""
         if self._settings.retire:
-            return "this driver retires (--retire): it prepares nothing new"
+            return "this driver retires (--retire=true): it prepares nothing new"
         if self._restoration.pending is not None:
             return self._restoration.pending
         if not self._plane_is_ours.is_set():
@@ -289,12 +292,23 @@ class App:
         if state is not None:
             here = [claim for claim in state.values() if claim.boot_id == self._boot_id]
             self._statuses.want(here, self._pool.pool, self._epoch)
+            if self._settings.retire:
+                self._tell_retirement(len(here))
+
+    def _tell_retirement(self, left: int) -> None:
+        if left:
+            self._conditions.trouble("retirement", f"{left} claims are prepared yet: their pods have to end")
+        elif not self._retired:
+            self._retired = True
+            self._conditions.well("retirement")
+            self._log.info("no claim is left: this driver can be deleted, and the device plugin hands out the cards")
 
     def _claims_changed(self) -> None:
         """Something was prepared or unprepared, perhaps."""
         self._settling = asyncio.create_task(self._take_in())
 
     async def _take_in(self) -> None:
+        """What is prepared now; the cycle looks again each second, as long as something is."""
         if self._pool.settle(await self._holdings.observe(self._pool.ledger)):
             self._cycle.pod_ended()
         self._say_status()
