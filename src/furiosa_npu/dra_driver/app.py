@@ -250,7 +250,7 @@ class App:
     def _closed(self) -> str | None:
         """Why nothing new is prepared."""
         if self._settings.retire:
-            return "this driver retires (--retire=true): it prepares nothing new"
+            return "this driver retires (--retire=on): it prepares nothing new"
         if self._restoration.pending is not None:
             return self._restoration.pending
         if not self._plane_is_ours.is_set():
