@@ -12,11 +12,11 @@ def warboy(index: int = 0, *, uuid: str | None = None, numa_node: int | None = 0
             "card" if pes is None else "pe" if pes[0] == pes[1] else "fusion",
             None if pes is None else pes[0],
             None if pes is None else pes[1],
-            (510, minor),
+            (510, 16 * index + minor),
         )
         for minor, (suffix, pes) in enumerate(names)
     ]
-    files += [DeviceFile(f"npu{index}ch{n}", "channel", None, None, (510, 10 + n)) for n in range(4)]
+    files += [DeviceFile(f"npu{index}ch{n}", "channel", None, None, (510, 16 * index + 10 + n)) for n in range(4)]
     files.append(DeviceFile(f"npu{index}_mgmt", "management", None, None, (509, index)))
     return _reading("warboy", index, uuid or f"WARBOY-{index}", tuple(files))._replace(numa_node=numa_node)
 
@@ -30,14 +30,14 @@ def renegade(index: int = 0, *, uuid: str | None = None) -> Reading:
             "pe" if first == last else "fusion",
             first,
             last,
-            (236, 1 + number),
+            (236, 20 * index + 1 + number),
         )
         for number, (first, last) in enumerate(spans)
     ]
     files += [
-        DeviceFile(f"rngd/npu{index}bar0", "bar", None, None, (236, 17)),
-        DeviceFile(f"rngd/npu{index}ch0", "channel", None, None, (236, 18)),
-        DeviceFile(f"rngd/npu{index}mgmt", "management", None, None, (236, 0)),
+        DeviceFile(f"rngd/npu{index}bar0", "bar", None, None, (236, 20 * index + 17)),
+        DeviceFile(f"rngd/npu{index}ch0", "channel", None, None, (236, 20 * index + 18)),
+        DeviceFile(f"rngd/npu{index}mgmt", "management", None, None, (236, 20 * index)),
     ]
     return _reading("renegade", index, uuid or f"RENEGADE-{index}", tuple(files))._replace(pe_occupancy=(False,) * 8)
 

@@ -3,10 +3,13 @@
 import asyncio
 from typing import Any, cast
 
+import pytest
+
 from furiosa_npu.allocation.census import Rules
+from furiosa_npu.allocation.ledger import Ledger
 from furiosa_npu.hardware.reading import CardUser, Reading
 from furiosa_npu.health.verdict import Verdict
-from furiosa_npu.watch.npu_pool import JUDGED_SECONDS, NpuPool
+from furiosa_npu.watch.npu_pool import JUDGED_SECONDS, NpuPool, Refused
 from tests.unit.readings import warboy
 
 
@@ -31,8 +34,8 @@ class Host:
     async def all(self, **_: object) -> tuple[Reading, ...]:
         return self.cards
 
-    async def one(self, _: Reading) -> Reading:
-        return self.cards[0]
+    async def one(self, card: Reading) -> Reading:
+        return next((now for now in self.cards if now.key == card.key), self.cards[0])
 
     async def look(self, **_: object) -> None:
         """Nobody has a card open."""
@@ -85,3 +88,69 @@ def test_a_hand_over_between_two_rare_looks_is_no_news_of_a_heartbeat() -> None:
     asyncio.run(story())
     verdict = host.pool.pool["WARBOY-0"].verdict
     assert (verdict.state, verdict.reason) == ("allocated", "")
+
+
+NAME = "furiosa.ai/npu"
+
+
+def _is_refused(host: Host, unit_id: str) -> str:
+    """With this reason."""
+    with pytest.raises(Refused) as raised:
+        asyncio.run(host.pool.hand_over(NAME, (unit_id,)))
+    return str(raised.value)
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_card_whose_uuid_comes_late_is_no_second_card(restarted: bool) -> None:
+    """Handed out by its PCI address while `device_uuid` was empty, it goes by that until its pod lets it go."""
+    host = Host()
+    nameless = warboy()._replace(uuid=None)
+    host.cards = (nameless,)
+    assert host.states(100.0, 101.0)[-1] == "idle"
+    address = str(nameless.pci_bdf)
+    asyncio.run(host.pool.hand_over(NAME, (address,)))
+    if restarted:
+        ledger, host = host.pool.ledger, Host()
+        host.pool.ledger = ledger  # as the kubelet's books tell it
+    host.cards = (warboy(),)
+    assert host.states(102.0, 103.0)[-1] == "allocated"
+    assert [(offer.id, offer.healthy) for offer in host.pool.offers(NAME)] == [(address, True)]
+    assert "unknown device WARBOY-0" in _is_refused(host, "WARBOY-0")
+    asyncio.run(host.pool.last_look(NAME, (address,)))
+    host.pool.ledger = Ledger()
+    host.states(104.0)
+    assert [(offer.id, offer.healthy) for offer in host.pool.offers(NAME)] == [("WARBOY-0", True)]
+
+
+def test_a_new_card_behind_device_files_that_a_pod_still_has_is_not_handed_out() -> None:
+    """The pod of the card that was there before may open them by their numbers; when it ends, the card is anybody's."""
+    host = Host()
+    host.cards = (warboy(),)
+    host.states(100.0)
+    asyncio.run(host.pool.hand_over(NAME, ("WARBOY-0",)))
+    host.cards = (warboy(uuid="NEW"),)
+    host.states(101.0, 102.0)
+    assert "npu0 is where WARBOY-0 was when a pod got it, and that pod has its device files yet" in _is_refused(
+        host, "NEW"
+    )
+    host.pool.ledger = Ledger()
+    host.states(103.0, 110.0)
+    asyncio.run(host.pool.hand_over(NAME, ("NEW",)))
+
+
+def test_cards_that_swap_their_numbers_stay_with_who_has_the_files() -> None:
+    """After a driver reload: the free one is where the held one was, whose own container must not start anew."""
+    first, second = warboy(), warboy(index=1)
+    host = Host()
+    host.cards = (first, second)
+    host.states(100.0)
+    asyncio.run(host.pool.hand_over(NAME, ("WARBOY-0",)))
+    host.cards = (warboy(index=1, uuid="WARBOY-0"), warboy(uuid="WARBOY-1"))
+    host.states(101.0, 102.0)
+    assert "npu0 is where WARBOY-0 was" in _is_refused(host, "WARBOY-1")
+    with pytest.raises(Refused, match="the device files of npu1 are others than those that its pod was given"):
+        asyncio.run(host.pool.last_look(NAME, ("WARBOY-0",)))
+    host.cards = (first, second)
+    host.states(103.0, 110.0)
+    asyncio.run(host.pool.last_look(NAME, ("WARBOY-0",)))
+    asyncio.run(host.pool.hand_over("alpha.furiosa.ai/npu", ("WARBOY-1",)))

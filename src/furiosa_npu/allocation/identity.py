@@ -1,12 +1,15 @@
 """Which reading is which unit: ids that survive reboots, renumbering, and a UUID that cannot be read for a while."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from furiosa_npu.hardware.reading import Reading
 
 
-def identify(readings: Sequence[Reading], known: Mapping[str, Reading]) -> dict[str, Reading]:
-    """Readings by unit id: the UUID, else the PCI address.
+def identify(
+    readings: Sequence[Reading], known: Mapping[str, Reading], is_held: Callable[[str], bool] = lambda _: False
+) -> dict[str, Reading]:
+    """Readings by unit id: the UUID, else the PCI address. A card that a pod holds under its PCI address goes by that
+    until it is let go, though its UUID shows by now.
 
     A card that shows no UUID now keeps the id under which it is `known` (ids to last readings), by its PCI address or,
     where that cannot be read either, by family and number; else a held card would vanish from its pod, and come back as
@@ -16,7 +19,9 @@ def identify(readings: Sequence[Reading], known: Mapping[str, Reading]) -> dict[
     units: dict[str, Reading] = {}
     unnamed: list[Reading] = []
     for reading in readings:
-        if reading.uuid is None or reading.uuid in units:
+        if reading.uuid is not None and reading.pci_bdf is not None and is_held(reading.pci_bdf):
+            units[reading.pci_bdf] = reading
+        elif reading.uuid is None or reading.uuid in units:
             unnamed.append(reading)
         else:
             units[reading.uuid] = reading
@@ -31,7 +36,7 @@ def doubt(unit_id: str, reading: Reading, lost: Sequence[str]) -> str | None:
     `lost`: units that pods hold and that no reading shows; of those with a UUID it may be any.
     """
     if reading.uuid is not None or reading.index is None:
-        return None
+        return None  # under its UUID, or held by its address
     if unit_id not in _own_ids(reading):
         return f"the driver shows no UUID for {reading.name}, expected {unit_id}, which it was before"
     missed = ", ".join(unit for unit in lost if not _is_pci_address(unit))

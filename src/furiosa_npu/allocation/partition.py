@@ -131,5 +131,5 @@ def _mask(pes: tuple[int, ...] | None) -> int:
     return -1 if pes is None else sum(1 << pe for pe in pes)
 
 
-PARTITIONED = Slicing(_parts, _holds)
+PARTITIONED = Slicing(_parts, _holds, whole_unit_id)
 """Each card and all its partitions; a unit is in use when one that shares PEs with it is."""

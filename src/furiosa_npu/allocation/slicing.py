@@ -21,6 +21,8 @@ class Slicing(NamedTuple):
     """The parts of a card, by the card's id."""
     holds: Callable[[Iterable[str]], Callable[[str], bool]]
     """From the ids of units in use: whether a unit of this id is in use, be it in part."""
+    whole: Callable[[str], str]
+    """The id of the unit that is all of the card, by the card's id."""
 
 
 def _whole(card_id: str, card: Reading) -> tuple[Part]:
@@ -31,5 +33,5 @@ def _same(held: Iterable[str]) -> Callable[[str], bool]:
     return frozenset(held).__contains__
 
 
-WHOLE_CARDS = Slicing(_whole, _same)
+WHOLE_CARDS = Slicing(_whole, _same, str)
 """A card is a unit, under the card's own id."""

@@ -6,6 +6,7 @@ from operator import is_
 
 from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew, look_again, offered_family
 from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, renew, settle
+from furiosa_npu.allocation.places import Places, follow
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
 from furiosa_npu.allocation.slicing import WHOLE_CARDS, Slicing
 from furiosa_npu.hardware.reading import Reading
@@ -70,6 +71,7 @@ class NpuPool:
         self._probe = probe
         self._held_bad_is_unhealthy = held_bad_is_unhealthy
         self._slicing = slicing
+        self._places: Places = {}
         self._seen = Seen(())
         self._shown: list[tuple[object, ...]] = []
         self._settled = False
@@ -93,7 +95,10 @@ class NpuPool:
 
     def judge(self) -> None:
         """Judges every card by what was read last."""
-        self.pool = census(self.pool, self._seen, self.ledger, self.rules, self._now, self._remembered, self._slicing)
+        self._places = follow(self._places, self.ledger.units, self.pool)
+        self.pool = census(
+            self.pool, self._seen, self.ledger, self.rules, self._now, self._remembered, self._slicing, self._places
+        )
         # What comes back later is judged by what it does from then on.
         self._remembered = {
             unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
@@ -190,7 +195,9 @@ class NpuPool:
             cards = {unit_id: looked[unit_id].card for unit_id in unit_ids}
             if ready is not None:
                 ready(cards)
+            places = follow(self._places, self.ledger.units, self.pool)
             self.ledger = entered(self.ledger, resource, unit_ids, self._clock())
+            self._places = follow(places, self.ledger.units, looked)
         finally:
             for unit_id in unit_ids:
                 self._handing_over.remove(unit_id)
@@ -198,7 +205,9 @@ class NpuPool:
         return cards
 
     def _handed_over(self, unit_ids: tuple[str, ...]) -> None:
-        self.pool = judge_anew(self.pool, unit_ids, self._seen, self.ledger, self.rules, self._now, self._slicing)
+        self.pool = judge_anew(
+            self.pool, unit_ids, self._seen, self.ledger, self.rules, self._now, self._slicing, self._places
+        )
         self._shown = _shown(self.pool)
         self._on_change()
 
@@ -234,7 +243,9 @@ class NpuPool:
             readings = await asyncio.gather(*(self._readings.one(unit.card) for unit in units))
         for unit, reading in zip(units, readings, strict=True):
             seen = Seen((reading,), self._users.of_cards((reading,)))
-            looked[unit.id] = look_again(unit, reading, seen, self.rules, family, self._clock(), self._slicing)
+            looked[unit.id] = look_again(
+                unit, reading, seen, self.rules, family, self._clock(), self._slicing, self._places
+            )
 
 
 def _waits(unit: Unit) -> bool:
