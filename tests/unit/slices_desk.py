@@ -94,7 +94,8 @@ class Desk:
             rounds.append(self.exchange())
         else:
             raise AssertionError(f"no end: {rounds[-4:]}")
-        assert self.server.fault is None
+        if self.server.fault is not None:
+            raise AssertionError(self.server.fault)
         return [asked for asked in rounds if asked]
 
 

@@ -32,7 +32,7 @@ class SlicesServer:
         self.fault: str | None = None
         self._version = 40
         self._lost = False
-        """somebody else deleted slices since they were listed"""
+        """somebody else deleted slices, and devices may stand there without their counters"""
 
     def ask(self, request: ApiRequest) -> Answer:
         name = request.path.partition("?")[0].removeprefix(SLICES).removeprefix("/")
@@ -44,7 +44,6 @@ class SlicesServer:
             items = [{"metadata": {"name": name}, "spec": {"extendedResourceName": of}} for name, of in named.items()]
             return Answer(200, {"metadata": {}, "items": items}, None)
         if request.method == "GET":
-            self._lost = False
             return Answer(200, {"metadata": {}, "items": copy.deepcopy([*self.slices.values()])}, None)
         answer = self._write(request.method, name or body["metadata"]["name"], body)
         self.fault = self.fault or self._fault()
@@ -119,12 +118,21 @@ class SlicesServer:
 
     def _fault(self) -> str | None:
         counted = {one["name"] for found in self.slices.values() for one in found["spec"].get("sharedCounters", ())}
-        for found in self._newest():
-            for device in found["spec"].get("devices", ()):
-                missing = {one["counterSet"] for one in device.get("consumesCounters", ())} - counted
-                if missing and (not self._lost or device["name"] in self.visible()):
-                    return f"{device['name']} stands there without its counters {missing}"
-        meant = {device["name"]: device for body in self.written.values() for device in body["spec"].get("devices", ())}
+        bare = {
+            device["name"]
+            for found in self._newest()
+            for device in found["spec"].get("devices", ())
+            if any(one["counterSet"] not in counted for one in device.get("consumesCounters", ()))
+        }
+        self._lost = self._lost and bool(bare)
+        if bare and (not self._lost or bare & set(self.visible())):
+            return f"{bare} stand there without their counters"
+        bodies = [self.written[name] for name in self.slices if name in self.written]
+        meant = {
+            device["name"]: device
+            for body in sorted(bodies, key=lambda body: int(body["spec"]["pool"]["generation"]))
+            for device in body["spec"].get("devices", ())
+        }
         for name, device in self.visible().items():
             if device["attributes"]["partition"] != {"string": "card"} and "consumesCounters" not in device:
                 return f"{name} can be claimed beside what shares PEs with it"

@@ -127,12 +127,27 @@ def test_where_taints_are_dropped_a_card_that_would_carry_one_is_left_out() -> N
 
 
 def test_with_both_gates_closed_good_whole_cards_are_left() -> None:
-    """One slice."""
+    """One slice; each gate is told once, whatever number of slices it took something from."""
     desk = Desk(SlicesServer(NODE, counters=False, taints=False))
-    desk.offer(card(0), card(1, "dead"))
+    desk.offer(*(card(number) for number in range(16)), card(20, "dead"))
     desk.settle()
-    assert set(visible(desk.server)) == {"npu-warboy-0"}
+    assert set(visible(desk.server)) == {f"npu-warboy-{number}" for number in range(16)}
     assert len(desk.server.slices) == 1
+    assert [notice for notice in desk.notices if notice.level == "warning"] == [COUNTERS_OFF, TAINTS_OFF]
+
+
+def test_a_gate_that_closes_takes_the_field_from_new_slices_and_is_known_by_them() -> None:
+    """Slices that had it keep it, until they are written without."""
+    desk = Desk()
+    desk.offer(*(card(number, family="renegade") for number in range(4)), card(9, "dead"))
+    desk.settle()
+    desk.server.counters = desk.server.taints = False
+    cards = tuple(card(number, "dead" if number == 7 else "good", family="renegade") for number in range(8))
+    desk.offer(*cards)
+    rounds = [desk.exchange() for _ in range(7)]
+    assert rounds[-1] == READ
+    assert visible(desk.server) == wanted(cards, Gates(counters=False, taints=False))
+    assert [notice for notice in desk.notices if notice.level == "warning"] == [COUNTERS_OFF, TAINTS_OFF]
 
 
 def test_what_was_dropped_is_tried_again_after_the_api_server_was_away() -> None:

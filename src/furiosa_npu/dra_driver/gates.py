@@ -40,16 +40,29 @@ def admitted(cards: Sequence[CardDevices], gates: Gates) -> tuple[Group, ...]:
 
 
 def learned(gates: Gates, written: Content, stored: Content) -> Gates:
-    """What the gates are known to be once `written` was read back as `stored`."""
+    """What the gates are known to be once `written` was read back as `stored`.
+
+    A gate that took something is closed, though slices that had the field before may keep it.
+    """
     found = {device.name: device for device in stored.devices}
     pairs = [(device, found[device.name]) for device in written.devices if device.name in found]
     counters = [bool(other.consumes) for device, other in pairs if device.consumes]
     counters += [name in stored.counter_sets for name in written.counter_sets]
     taints = [bool(other.taints) for device, other in pairs if device.taints]
     return Gates(
-        all(counters) if counters else gates.counters,
-        all(taints) if taints else gates.taints,
+        gates.counters is not False and all(counters) if counters else gates.counters,
+        gates.taints is not False and all(taints) if taints else gates.taints,
     )
+
+
+def storable(content: Content, gates: Gates) -> Content:
+    """What is left of it where such gates are closed."""
+    if gates.counters is False:
+        devices = tuple(device._replace(consumes={}) for device in content.devices)
+        content = Content(devices)
+    if gates.taints is False:
+        content = content._replace(devices=tuple(device._replace(taints=()) for device in content.devices))
+    return content
 
 
 def evident(gates: Gates, stored: Content) -> Gates:

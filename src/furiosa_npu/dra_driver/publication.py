@@ -19,7 +19,7 @@ from furiosa_npu.cluster.resource_slices import Owner, Slice
 from furiosa_npu.cluster.retry import delay_seconds
 from furiosa_npu.dra_driver.device_classes import LIST_CLASSES, lacking
 from furiosa_npu.dra_driver.devices import CardDevices
-from furiosa_npu.dra_driver.gates import Gates, admitted, evident, learned
+from furiosa_npu.dra_driver.gates import Gates, admitted, evident, learned, storable
 from furiosa_npu.dra_driver.publication_plan import Write, next_writes
 from furiosa_npu.dra_driver.publication_trouble import (
     COUNTERS_OFF,
@@ -101,8 +101,7 @@ class Publication:
             return self._requests
         self._due_at = None
         self._writes = self._next_writes()
-        if self._owner is not None:
-            self._requests = tuple(write.request(self._owner) for write in self._writes)
+        self._requests = tuple(write.request() for write in self._writes)
         return self._requests
 
     def answered(self, answers: Sequence[Answer], now: float, random: float) -> tuple[Notice, ...]:
@@ -194,14 +193,12 @@ class Publication:
         except ValueError as error:
             return unreadable(error)
         self._stored[stored.name] = stored
-        before = self.gates
         if stored.content is not None:
             self.gates = learned(self.gates, write.content, stored.content)
         off = ((self.gates.counters, COUNTERS_OFF), (self.gates.taints, TAINTS_OFF))
         self._say_once([notice for gate, notice in off if gate is False], notices)
-        if self._owner is not None and self.gates == before and not write.is_done(stored, self._owner):
-            return altered(write.name)
-        return None
+        expected = write._replace(content=storable(write.content, self.gates))
+        return None if expected.is_done(stored) else altered(write.name)
 
     def _say_once(self, said: Sequence[Notice], notices: list[Notice]) -> None:
         notices += [notice for notice in said if notice not in self._off]

@@ -26,22 +26,23 @@ class Write(NamedTuple):
     """None: there is none of this name"""
     content: Content | None
     """None: it is to be deleted"""
+    owner: Owner
     pool: PoolState
 
-    def request(self, owner: Owner) -> ApiRequest:
+    def request(self) -> ApiRequest:
         """Raises ValueError for what is no name."""
         if self.content is None:
             if self.before is None:
                 raise ValueError(f"{self.name}: found neither a slice nor content for one")
             return delete_slice(self.before)
         if self.before is None:
-            return create_slice(self.name, owner, self.pool, self.content)
+            return create_slice(self.name, self.owner, self.pool, self.content)
         content = with_known_times(self.content, self.before.content)
-        return update_slice(self.before, owner, self.pool, content)
+        return update_slice(self.before, self.owner, self.pool, content)
 
-    def is_done(self, stored: Slice, owner: Owner) -> bool:
+    def is_done(self, stored: Slice) -> bool:
         """Whether `stored` is what was written."""
-        return (stored.pool, stored.owner) == (self.pool, owner) and _same(stored.content, self.content)
+        return (stored.pool, stored.owner) == (self.pool, self.owner) and _same(stored.content, self.content)
 
 
 def next_writes(groups: Sequence[Group], stored: Mapping[str, Slice], owner: Owner, gates: Gates) -> tuple[Write, ...]:
@@ -55,7 +56,7 @@ def next_writes(groups: Sequence[Group], stored: Mapping[str, Slice], owner: Own
     half_done = [name for name, found in stored.items() if found.pool.generation == newest]
     pool = PoolState(newest if half_done and right.issuperset(half_done) else newest + 1, count)
     pending = [
-        Write(name, stored.get(name), content, pool)
+        Write(name, stored.get(name), content, owner, pool)
         for name, content in slices.items()
         if name not in right or stored[name].pool != pool
     ]
@@ -64,7 +65,7 @@ def next_writes(groups: Sequence[Group], stored: Mapping[str, Slice], owner: Own
         return tuple(counters)
     if pending:
         return tuple([write for write in pending if not slices[write.name].counter_sets] + counters)
-    unwanted = [Write(name, found, None, pool) for name, found in stored.items() if name not in slices]
+    unwanted = [Write(name, found, None, owner, pool) for name, found in stored.items() if name not in slices]
     devices = [write for write in unwanted if write.name in standing and standing[write.name].devices]
     return tuple(devices or unwanted)
 
