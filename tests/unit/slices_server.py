@@ -32,7 +32,7 @@ class SlicesServer:
         self.fault: str | None = None
         self._version = 40
         self._lost = False
-        """somebody else deleted slices, and devices may stand there without their counters"""
+        """somebody else deleted slices, and whoever listed them before may write devices without their counters"""
 
     def ask(self, request: ApiRequest) -> Answer:
         name = request.path.partition("?")[0].removeprefix(SLICES).removeprefix("/")
@@ -44,6 +44,7 @@ class SlicesServer:
             items = [{"metadata": {"name": name}, "spec": {"extendedResourceName": of}} for name, of in named.items()]
             return Answer(200, {"metadata": {}, "items": items}, None)
         if request.method == "GET":
+            self._lost = self._lost and bool(self._bare())
             return Answer(200, {"metadata": {}, "items": copy.deepcopy([*self.slices.values()])}, None)
         answer = self._write(request.method, name or body["metadata"]["name"], body)
         self.fault = self.fault or self._fault()
@@ -116,15 +117,18 @@ class SlicesServer:
         self._version += 1
         return str(self._version)
 
-    def _fault(self) -> str | None:
+    def _bare(self) -> set[str]:
+        """Devices whose counters are not there."""
         counted = {one["name"] for found in self.slices.values() for one in found["spec"].get("sharedCounters", ())}
-        bare = {
+        return {
             device["name"]
             for found in self._newest()
             for device in found["spec"].get("devices", ())
             if any(one["counterSet"] not in counted for one in device.get("consumesCounters", ()))
         }
-        self._lost = self._lost and bool(bare)
+
+    def _fault(self) -> str | None:
+        bare = self._bare()
         if bare and (not self._lost or bare & set(self.visible())):
             return f"{bare} stand there without their counters"
         bodies = [self.written[name] for name in self.slices if name in self.written]

@@ -83,11 +83,6 @@ def unit_id(card_id: str, partition: Partition) -> str:
     return f"{card}-{partition.suffix}" if partition.suffix else card
 
 
-def whole_unit_id(card_id: str) -> str:
-    """The id of the unit that is all of the card."""
-    return unit_id(card_id, Partition("card", ()))
-
-
 def parse_unit_id(unit: str) -> tuple[str, tuple[int, ...] | None]:
     """The id of the whole card's unit, and the PEs; None: all of the card."""
     card, _, span = unit.rpartition("-pe")
@@ -131,5 +126,5 @@ def _mask(pes: tuple[int, ...] | None) -> int:
     return -1 if pes is None else sum(1 << pe for pe in pes)
 
 
-PARTITIONED = Slicing(_parts, _holds, whole_unit_id)
+PARTITIONED = Slicing(_parts, _holds, card_unit_id)
 """Each card and all its partitions; a unit is in use when one that shares PEs with it is."""

@@ -7,7 +7,7 @@ by the card's id; here it is named as a device.
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
-from furiosa_npu.allocation.partition import whole_unit_id
+from furiosa_npu.allocation.partition import card_unit_id
 from furiosa_npu.dra_driver.names import DRIVER
 from furiosa_npu.dra_driver.prepared import PreparedClaim, State
 from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
@@ -123,4 +123,4 @@ class Holdings:
 
     @staticmethod
     def _as_unit(holding: Holding) -> Holding:
-        return holding._replace(unit=whole_unit_id(holding.unit))
+        return holding._replace(unit=card_unit_id(holding.unit))
