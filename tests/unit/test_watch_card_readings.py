@@ -66,8 +66,10 @@ def keys(readings: Sequence[Reading]) -> list[str]:
 def test_a_card_that_was_not_read_yet_is_no_second_card(host: Host) -> None:
     """Its device on the PCI bus is not taken for one without a driver; the others are told at once."""
     host.desk.silent = {NPU[1]}
+    assert host.readings.unread is None, "nothing is known yet of which cards there are"
     assert keys(host.look(anew=True)) == [NPU[0], NPU[2]]
     assert host.readings.is_waited_for
+    assert host.readings.unread == {NPU[1]}
     host.desk.answer(NPU[1])
     told = host.cycle(0.2)
     assert keys(told) == list(NPU)
