@@ -376,5 +376,5 @@ class Node(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-Node.TestCase.settings = settings(max_examples=400, stateful_step_count=40, deadline=None)
+Node.TestCase.settings = settings(max_examples=150, stateful_step_count=40, deadline=None)
 TestNode = Node.TestCase

@@ -130,5 +130,5 @@ class Node(RuleBasedStateMachine):
             self.all_settles()
 
 
-Node.TestCase.settings = settings(max_examples=300, stateful_step_count=30, deadline=None)
+Node.TestCase.settings = settings(max_examples=100, stateful_step_count=30, deadline=None)
 TestNode = Node.TestCase
