@@ -7,7 +7,7 @@ import pytest
 
 from furiosa_npu.allocation.census import Rules
 from furiosa_npu.allocation.ledger import Ledger
-from furiosa_npu.hardware.reading import CardUser, Reading
+from furiosa_npu.hardware.reading import CardUser, PerfRegs, Reading
 from furiosa_npu.health.verdict import Verdict
 from furiosa_npu.watch.npu_pool import JUDGED_SECONDS, NpuPool, Refused
 from tests.unit.readings import warboy
@@ -91,6 +91,45 @@ def test_a_hand_over_between_two_rare_looks_is_no_news_of_a_heartbeat() -> None:
 
 
 NAME = "furiosa.ai/npu"
+
+
+class Turnover(Host):
+    """A Warboy whose driver keeps `perf_regs` closed between uses and its cycle counter as it was; time goes on."""
+
+    def shows(self, cycles: int, *, opened: bool) -> None:
+        self.cards = (warboy()._replace(perf_regs=(PerfRegs("npu0pe0-1", 0, 1, opened, cycles, None, None),)),)
+
+    async def one(self, card: Reading) -> Reading:
+        self.now += 0.15
+        return await super().one(card)
+
+
+@pytest.mark.parametrize("again", ["hand_over", "last_look"])
+def test_the_work_of_the_pod_before_is_no_stranger_to_the_next(again: str) -> None:
+    """The counter moved since the last look, when the first pod still computed; now it stands still."""
+    host = Turnover()
+    host.shows(1_000, opened=False)
+    assert host.states(100.0, 101.0)[-1] == "idle"
+    asyncio.run(host.pool.hand_over(NAME, ("WARBOY-0",)))
+    host.shows(5_000, opened=True)
+    assert host.states(102.0, 103.0)[-1] == "allocated"
+    host.now = 103.6
+    host.shows(9_000, opened=False)  # it ended at 103.5, and the kubelet gives its card to the next, or starts it anew
+    asyncio.run(getattr(host.pool, again)(NAME, ("WARBOY-0",)))
+
+
+def test_a_stranger_who_computes_is_refused_though_perf_regs_is_closed() -> None:
+    """Its counter moves on between the two readings."""
+
+    class Busy(Turnover):
+        async def one(self, card: Reading) -> Reading:
+            self.shows(int(self.now * 1000), opened=False)
+            return await super().one(card)
+
+    host = Busy()
+    host.shows(1_000, opened=False)
+    host.states(100.0, 101.0)
+    assert "in use by a process that no pod" in _is_refused(host, "WARBOY-0")
 
 
 def _is_refused(host: Host, unit_id: str) -> str:

@@ -226,7 +226,11 @@ class NpuPool:
         if any(looked[unit_id].card.key in self._seen.users for unit_id in asked if unit_id in looked):
             await self._users.look(anew=True)  # who had it open a while ago may have let go
         await self._look_at(looked, asked)
-        undecided = [unit_id for unit_id in asked if unit_id in looked and _waits(looked[unit_id])]
+        undecided = [
+            unit_id
+            for unit_id in asked
+            if unit_id in looked and (_waits(looked[unit_id]) or _may_be_over(looked[unit_id]))
+        ]
         if undecided:
             await asyncio.sleep(SECOND_READING_SECONDS)
             await self._look_at(looked, undecided)
@@ -251,6 +255,13 @@ class NpuPool:
 def _waits(unit: Unit) -> bool:
     """A Warboy's `perf_regs` could be read: whether its counter moves shows at the next reading."""
     return unit.verdict.sign == "second-reading"
+
+
+def _may_be_over(unit: Unit) -> bool:
+    """A Warboy's counter moved since the last look, perhaps for the pod that just let it go: `perf_regs` could be read,
+    and is closed by its mode, as it is while nobody uses the PE."""
+    closed = any(not regs.mode_allows_reading for regs in unit.card.perf_regs)
+    return closed and unit.verdict.sign == "in-use"
 
 
 def _is_settled(verdict: Verdict) -> bool:
