@@ -1,10 +1,14 @@
 """The device plugin on a node whose cards the other plane hands out."""
 
 import asyncio
+from pathlib import Path
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.watch.claimed_cards import FILE
+from furiosa_npu.watch.memory_file import boot_id
 from furiosa_npu.watch.plane import PlaneLock
-from tests.protocol.plugin_node import RESOURCES, SECONDS, cards, free_port, get, said, sockets
+from tests.protocol.plugin_node import RESOURCES, SECONDS, card_id, cards, free_port, get, refusal, said, sockets
+from tests.unit.test_watch_claimed_cards import claim, write
 
 
 async def test_the_device_plugin_waits_for_the_other_plane(folder: str) -> None:
@@ -27,3 +31,33 @@ async def test_the_device_plugin_waits_for_the_other_plane(folder: str) -> None:
             await node.until_allocatable(resource, 1, SECONDS)
         assert await get(port, "/readyz") == (200, "ok\n")
         assert PlaneLock(node.folder, "dra").take() is not None
+
+
+async def test_cards_that_claims_hold_yet_are_nobody_elses(folder: str) -> None:
+    """The DRA driver is gone, its pods run: their cards are unhealthy until its state says that they ended."""
+    async with Node(folder, cards("warboy", "warboy")) as node:
+        write(Path(node.folder), claim("a1", card_id(0), boot_id=boot_id()))
+        await node.start_plugin()
+        for resource in RESOURCES:
+            await node.until_allocatable(resource, 1, SECONDS)
+        assert "in use under the name npu.furiosa.ai" in await refusal(node, RESOURCES[1], card_id(0))
+        write(Path(node.folder))
+        for resource in RESOURCES:
+            await node.until_allocatable(resource, 2, SECONDS)
+
+
+async def test_while_it_is_not_known_what_claims_hold_nothing_is_handed_out(folder: str) -> None:
+    """Nothing is registered; it says which file, and goes on when that can be read."""
+    port = free_port()
+    async with Node(folder, cards("warboy")) as node:
+        write(Path(node.folder), claim("a1", card_id(0), boot_id=boot_id()))
+        (Path(node.folder) / FILE).write_text("{")
+        await node.start_plugin(listen_address=f"127.0.0.1:{port}")
+        async with asyncio.timeout(SECONDS):
+            while not said(node, "which cards claims hold cannot be told"):  # noqa: ASYNC110  # no event
+                await asyncio.sleep(0.02)
+        assert "claims: " in (await get(port, "/readyz"))[1]
+        assert node.kubelet.journal.of("Register", RESOURCES[0]) == []
+        write(Path(node.folder))
+        for resource in RESOURCES:
+            await node.until_allocatable(resource, 1, SECONDS)

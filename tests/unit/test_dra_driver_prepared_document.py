@@ -12,7 +12,8 @@ from furiosa_npu.allocation.container_edits import DeviceNode, Mount
 from furiosa_npu.dra_driver.claim import ClaimName
 from furiosa_npu.dra_driver.fields import FieldError
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedDevice, PreparedRequest, State
-from furiosa_npu.dra_driver.prepared_document import NewerVersion, canonical, from_text, to_text
+from furiosa_npu.dra_driver.prepared_document import NewerVersion, from_text, to_text
+from furiosa_npu.watch.claimed_cards import canonical
 
 TEXT = st.text(min_size=1, max_size=8)
 PATHS = st.lists(st.tuples(TEXT, TEXT), max_size=3)

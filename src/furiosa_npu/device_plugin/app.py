@@ -23,6 +23,7 @@ from furiosa_npu.device_plugin.web import Web
 from furiosa_npu.hardware.reading import Reading, Roots
 from furiosa_npu.watch.announcements import Announcements
 from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.claimed_cards import CLAIMS, BooksWithClaims, ClaimedCards, ClaimsUnknown
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.cycle import Cycle
 from furiosa_npu.watch.disable_list import DisableList
@@ -30,12 +31,12 @@ from furiosa_npu.watch.events import Events
 from furiosa_npu.watch.host_tools import HostTools
 from furiosa_npu.watch.kubelet_books import KubeletBooks
 from furiosa_npu.watch.lifetime import all_of, until_stopped
-from furiosa_npu.watch.memory_file import MemoryFile
+from furiosa_npu.watch.memory_file import MemoryFile, boot_id
 from furiosa_npu.watch.npu_pool import NpuPool
 from furiosa_npu.watch.options import RESOURCES, rules
 from furiosa_npu.watch.outside_users import OutsideUsers
 from furiosa_npu.watch.patient_reader import PATIENCE_SECONDS, PatientReader
-from furiosa_npu.watch.plane import PlaneLock, until_ours
+from furiosa_npu.watch.plane import PLANE_SECONDS, PlaneLock, until_ours
 
 
 class App:
@@ -60,21 +61,29 @@ class App:
             self._users,
             configured,
             memory.read(),
-            RESOURCES,
+            (*RESOURCES, CLAIMS),
             clock,
             self._pool_changed,
             probe=settings.active_probe,
             held_bad_is_unhealthy=settings.held_bad_is_unhealthy,
         )
-        books = KubeletBooks(
-            settings.pod_resources_socket, settings.device_plugins_dir, self._send_lists_again, clock, self._conditions
+        self._claimed = ClaimedCards(settings.state_dir, boot_id())
+        self._books = BooksWithClaims(
+            KubeletBooks(
+                settings.pod_resources_socket,
+                settings.device_plugins_dir,
+                self._send_lists_again,
+                clock,
+                self._conditions,
+            ),
+            self._claimed,
         )
         self._cycle = Cycle(
             settings.cycle_seconds,
             settings.devfs_root,
             readings,
             self._pool,
-            books,
+            self._books,
             memory,
             DisableList(
                 None if invocation.origins["disable"] == "command line" else invocation.config,
@@ -117,7 +126,7 @@ class App:
             self._pool,
             self._cycle,
             settings.cycle_seconds,
-            books,
+            self._books,
             self._endpoints,
             reader,
             self._counts,
@@ -166,7 +175,19 @@ class App:
         )
 
     async def _own_plane(self) -> None:
+        """Not before it is known what claims hold of the cards: their pods outlive the DRA driver."""
         await until_ours(self._plane, self._conditions)
+        while True:
+            try:
+                claimed = self._claimed.look()
+                break
+            except ClaimsUnknown as error:
+                self._conditions.trouble("claims", str(error))
+                await asyncio.sleep(PLANE_SECONDS)
+        self._conditions.well("claims")
+        if claimed:
+            await self._cycle.know()
+            self._pool.settle(await self._books.at_start())
         self._plane_is_ours.set()
 
     async def _offer(self, endpoint: Endpoint) -> None:

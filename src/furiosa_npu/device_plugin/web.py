@@ -9,9 +9,10 @@ from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.device_plugin import plugin_metrics
 from furiosa_npu.device_plugin.endpoint import Endpoint
 from furiosa_npu.watch import pages
+from furiosa_npu.watch.claimed_cards import BooksWithClaims
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.cycle import Cycle
-from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
+from furiosa_npu.watch.kubelet_books import PodRef
 from furiosa_npu.watch.npu_pool import NpuPool
 from furiosa_npu.watch.patient_reader import PatientReader
 
@@ -24,7 +25,7 @@ class Web:
         pool: NpuPool,
         cycle: Cycle,
         cycle_seconds: float,
-        books: KubeletBooks,
+        books: BooksWithClaims,
         endpoints: Mapping[str, Endpoint],
         reader: PatientReader,
         counts: plugin_metrics.Counts,

@@ -12,7 +12,8 @@ from furiosa_npu.allocation.container_edits import ContainerEdits
 from furiosa_npu.cdi import specification as cdi
 from furiosa_npu.cdi.names import qualified
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedRequest
-from furiosa_npu.dra_driver.prepared_document import canonical, request_entry
+from furiosa_npu.dra_driver.prepared_document import request_entry
+from furiosa_npu.watch.claimed_cards import canonical
 
 KIND = "npu.furiosa.ai/claim"
 

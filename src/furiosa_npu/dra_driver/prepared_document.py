@@ -7,15 +7,13 @@ guard against one who can write it.
 """
 
 import json
-from binascii import crc32
 from typing import Any
 
 from furiosa_npu.allocation.container_edits import DeviceNode, Mount
 from furiosa_npu.dra_driver.claim import ClaimName
 from furiosa_npu.dra_driver.fields import FieldError, Fields, wrong
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedDevice, PreparedRequest, State
-
-VERSION = 1
+from furiosa_npu.watch.claimed_cards import VERSION, checksum
 
 
 class NewerVersion(ValueError):
@@ -25,7 +23,7 @@ class NewerVersion(ValueError):
 def to_text(state: State) -> str:
     """The document; equal states give equal texts."""
     claims = {uid: _claim_entry(claim) for uid, claim in sorted(state.items())}
-    return json.dumps({"version": VERSION, "checksum": _checksum(claims), "claims": claims}, indent=1) + "\n"
+    return json.dumps({"version": VERSION, "checksum": checksum(claims), "claims": claims}, indent=1) + "\n"
 
 
 def from_text(text: str) -> State:
@@ -41,9 +39,9 @@ def from_text(text: str) -> State:
     if version != VERSION:
         raise wrong("version", version, str(VERSION))
     claims = fields.inner("claims")
-    checksum = _checksum(claims.content)
-    if fields.text("checksum") != checksum:
-        raise wrong("checksum", fields.text("checksum"), checksum)
+    expected = checksum(claims.content)
+    if fields.text("checksum") != expected:
+        raise wrong("checksum", fields.text("checksum"), expected)
     state = {}
     for uid in claims.content:
         claim = _claim(claims.inner(uid))
@@ -61,15 +59,6 @@ def request_entry(request: PreparedRequest) -> dict[str, Any]:
         "environment": dict(request.environment),
         "mounts": [list(mount) for mount in request.mounts],
     }
-
-
-def canonical(value: object) -> str:
-    """JSON without spaces, keys in order."""
-    return json.dumps(value, separators=(",", ":"), sort_keys=True)
-
-
-def _checksum(claims: object) -> str:
-    return f"crc32:{crc32(canonical(claims).encode()):08x}"
 
 
 def _claim_entry(claim: PreparedClaim) -> dict[str, Any]:
