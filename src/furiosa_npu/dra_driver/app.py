@@ -22,6 +22,7 @@ from furiosa_npu.dra_driver.claim_files import ClaimFiles
 from furiosa_npu.dra_driver.claim_statuses import ClaimStatuses
 from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.claims_api import ClaimsApi
+from furiosa_npu.dra_driver.device_classes import LIST_CLASSES, lacking
 from furiosa_npu.dra_driver.device_health import DeviceHealths
 from furiosa_npu.dra_driver.devices import LeftOut, Tainting, offering
 from furiosa_npu.dra_driver.driver import Driver
@@ -101,7 +102,7 @@ class App:
             slicing=PARTITIONED,
         )
         access = Access(settings.kubeconfig)
-        ask_api = partial(ask, access)
+        self._ask = ask_api = partial(ask, access)
         claims = ClaimsApi(ask_api)
         store = ClaimStore(StateFile(folder), ClaimFiles(settings.cdi_dir))
         self._holdings = Holdings(
@@ -245,6 +246,8 @@ class App:
             await self._take_in()
         self._offering = True
         self._offer()
+        for notice in lacking((await self._ask([LIST_CLASSES]))[0]):
+            self._notice(notice)
         await self._publisher.run()
 
     def _closed(self) -> str | None:
