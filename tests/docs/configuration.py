@@ -10,6 +10,8 @@ from furiosa_npu.agent.settings import Program
 from furiosa_npu.cdi_command.settings import PROGRAM as CDI
 from furiosa_npu.device_plugin import plugin_metrics
 from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
+from furiosa_npu.dra_driver import driver_metrics
+from furiosa_npu.dra_driver.settings import PROGRAM as DRA_DRIVER
 from furiosa_npu.node_labeller import pages as labeller_pages
 from furiosa_npu.node_labeller.settings import PROGRAM as LABELLER
 from tests.docs.markdown import REPOSITORY
@@ -21,10 +23,12 @@ Table = list[list[str]]
 
 def option_tables() -> dict[str, Table]:
     """Rows by section: what both agents have, what each has alone, and what the command has."""
+    of_plugin = {option.name for option in PLUGIN.options}
     shared = [option.name for option in PLUGIN.options if option.name in {other.name for other in LABELLER.options}]
     return {
         "All agents": _options(option for option in PLUGIN.options if option.name in shared),
         PLUGIN.name: _options(option for option in PLUGIN.options if option.name not in shared),
+        DRA_DRIVER.name: _options(option for option in DRA_DRIVER.options if option.name not in of_plugin),
         LABELLER.name: _options(option for option in LABELLER.options if option.name not in shared),
         CDI.name: _options(CDI.options),
     }
@@ -35,6 +39,7 @@ def metric_tables() -> dict[str, Table]:
     condition = labeller_pages.Condition(None, None, 0, 60, None, None, Counter())
     return {
         "`/metrics` of the plugin:": _metrics(plugin_metrics.page({}, {}, plugin_metrics.Counts(()), {}, None, 0)),
+        "`/metrics` of the DRA driver:": _metrics(driver_metrics.page({}, {}, driver_metrics.Counts(), 0, None, 0)),
         "`/metrics` of the labeller:": _parsed_metrics(labeller_pages.metrics(condition)),
     }
 
@@ -55,7 +60,9 @@ def _options(options: Iterable[Option]) -> Table:
 
 def _shown(option: Option) -> str:
     if option.name == "listen-address":
-        return ", ".join(f"{program.name.rpartition('-')[2]} `{_default(program)}`" for program in (PLUGIN, LABELLER))
+        return ", ".join(
+            f"{program.name.rpartition('-')[2]} `{_default(program)}`" for program in (PLUGIN, LABELLER, DRA_DRIVER)
+        )
     if isinstance(option.default, bool):
         return "`on`" if option.default else "`off`"
     return "" if option.default in (None, ()) else f"`{option.default}`"

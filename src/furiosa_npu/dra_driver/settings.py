@@ -50,7 +50,7 @@ PROGRAM = Program(
     __version__,
     "Publishes idle, healthy FuriosaAI NPUs and their PEs as devices of resource.k8s.io/v1, and prepares claims.",
     (
-        *common_options(Address("", 6256)),
+        *common_options(Address("", 6257)),
         *CARD_OPTIONS,
         Option(
             "kubelet-dir",
