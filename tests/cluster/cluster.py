@@ -91,8 +91,8 @@ class Cluster:
 
     def _start_containerd(self, node: Node, archives: Sequence[Path]) -> None:
         node.containerd.start()
-        node.kubelet.start()  # which first spends five seconds looking for a docker (cadvisor's docker.RootDir)
         self.wait(f"containerd on {node.name}", lambda: node.run(["ctr", "version"]))
+        node.kubelet.start()  # which ends for good where it finds no containerd
         for archive in archives:
             node.import_image(archive)
 
