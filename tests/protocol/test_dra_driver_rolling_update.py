@@ -118,3 +118,16 @@ async def test_a_restarted_kubelet_may_call_either_instance(place: Place, *, bac
         await endpoints.pop(0 if backwards else 1).close()
         assert await place.kubelet.prepare(ONE) == PREPARED
         await endpoints.pop().close()
+
+
+async def test_the_newest_instance_knows_that_it_is(place: Place) -> None:
+    """It alone publishes, and has the last word about the node; the older one also knows when its sockets are gone."""
+    old, new = place.endpoint(Driver(), "a"), place.endpoint(Driver(), "b")
+    await old.keep()
+    assert old.is_newest()
+    await new.keep()
+    assert (old.is_newest(), new.is_newest()) == (False, True)
+    await old.close()
+    assert (old.is_newest(), new.is_newest()) == (False, True)
+    await new.close()
+    assert new.is_newest()

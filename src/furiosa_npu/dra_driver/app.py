@@ -190,11 +190,16 @@ class App:
             listener = Listener(self._settings.listen_address, self._web.routes, loop.add_reader, loop.remove_reader)
         self._log.info("starting", version=PROGRAM.version, node=self._node_name, instance=self._settings.instance)
         try:
-            await until_stopped(self._serve(loop), self._announcements.last())
+            await until_stopped(self._serve(loop), self._last())
         finally:
             if listener is not None:
                 listener.close()
         self._log.info("stopped by a signal: sockets removed, slices and prepared claims left as they are")
+
+    async def _last(self) -> None:
+        """What the node's condition says is the newer instance's to say, where there is one."""
+        if self._endpoint.is_newest():
+            await self._announcements.last()
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         events = Events(

@@ -85,6 +85,8 @@ class Endpoint:
             pluginregistration_v1.SCHEMA,
             DroppedPeers(found, log, clock),
         )
+        self._found_since = 0
+        """when the socket was made that the kubelet finds, in nanoseconds since 1970; it stands when that is gone"""
         self._wait_for_kubelet()
 
     @property
@@ -138,11 +140,13 @@ class Endpoint:
             await self._driver.close()
 
     def is_newest(self) -> bool:
-        """No other instance that lives has come after this one."""
+        """No other instance that lives has come after this one, nor came while it was there."""
+        with suppress(OSError):
+            self._found_since = os.stat(self._registration.path).st_ctime_ns
         try:
-            own = os.stat(self._registration.path).st_ctime_ns
             others = [f"{self._registry}/{name}" for name in os.listdir(self._registry) if _is_ours(name)]
-            later = [path for path in others if os.stat(path).st_ctime_ns > own]
+            own = (self._found_since, self._registration.path)  # two of one clock tick go by their names
+            later = [path for path in others if (os.stat(path).st_ctime_ns, path) > own]
         except OSError:
             return False  # one of them came or went: looked at again in a moment
         return all(map(is_dead, later))
