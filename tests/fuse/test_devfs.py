@@ -3,6 +3,7 @@
 import errno
 import os
 import stat
+import threading
 from collections.abc import Iterator
 
 import pytest
@@ -61,3 +62,21 @@ def test_opening_to_read_alone_is_never_refused(simulation: Simulation, devfs: M
     simulation.occupy(WARBOY)
     assert _busy(devfs, os.O_RDONLY) == []
     assert (devfs.place / "npu0pe0").read_bytes() == b""
+
+
+def test_an_open_hangs_until_its_fault_is_over(simulation: Simulation, devfs: Mount) -> None:
+    """Of this file alone, and for whoever wants to compute."""
+    simulation.fail(WARBOY, "hang-open=pe0")
+    opened = threading.Event()
+
+    def open_it() -> None:
+        os.close(os.open(devfs.place / "npu0pe0", os.O_RDWR))
+        opened.set()
+
+    threading.Thread(target=open_it, daemon=True).start()
+    assert not opened.wait(0.5)
+    os.close(os.open(devfs.place / "npu0pe1", os.O_RDWR))
+    os.close(os.open(devfs.place / "npu0pe0", os.O_RDONLY))
+    assert not opened.is_set()
+    simulation.recover(WARBOY)
+    assert opened.wait(30)

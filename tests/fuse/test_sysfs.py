@@ -228,7 +228,7 @@ def test_fail_says_where_a_fault_of_system_calls_shows(
     """Through a mount alone, where there is none."""
     words = ["fail", simulation.folder, WARBOY, "hang=alive"]
     assert main(words) == 0
-    assert capsys.readouterr().out.endswith(": fault hang=alive (shows through a mount alone)\n")
+    assert capsys.readouterr().out.endswith(": fault hang=alive (shows through a mount of DIR/sys alone)\n")
     with mounted(simulation):
         assert main(words) == 0
     assert capsys.readouterr().out.endswith(": fault hang=alive\n")

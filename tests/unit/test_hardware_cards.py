@@ -321,13 +321,14 @@ def test_device_files_that_come_and_go_are_seen_as_events(tmp_path: Path) -> Non
 def test_a_device_file_that_comes_is_seen_though_no_watch_is_left_for_others(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """`rngd/` is looked for at each event; that the kernel refuses to watch it takes no event away."""
+    """`rngd/` is looked for at each event and not in peace; that the kernel refuses to watch it takes no event away."""
     watch = DeviceWatch(Roots(str(tmp_path), "/nowhere"))
 
     def used_up(*_: object) -> int:
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Inotify, "add_watch", used_up)
+    watch.renew()
     (tmp_path / "npu0").touch()
     assert (watch.drain(), watch.drain()) == (True, False)
     with pytest.raises(OSError, match="No space left"):

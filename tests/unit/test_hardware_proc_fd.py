@@ -1,6 +1,7 @@
 """Who has a card open: by device number through the link, by path for plain files; and what an open itself tells."""
 
 import errno
+import gc
 import os
 import subprocess
 import sys
@@ -11,8 +12,9 @@ import pytest
 
 from furiosa_npu.hardware import open_probe
 from furiosa_npu.hardware.cards import read_cards
+from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.open_watch import OpenWatch
-from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
+from furiosa_npu.hardware.proc_fd import DeviceUser, Look, cpu_nanoseconds, find_users, sees_other_processes, users_of
 from furiosa_npu.hardware.reading import CardUser, DeviceFile
 from furiosa_npu.linux.inotify import Inotify
 from furiosa_npu.simulator import Simulation, parse_scenario
@@ -43,7 +45,7 @@ def holder(simulation: Simulation) -> Iterator[subprocess.Popen[bytes]]:
 def test_a_process_that_has_a_card_open_is_named(simulation: Simulation, holder: subprocess.Popen[bytes]) -> None:
     """With PID and command; it holds this card and not the other."""
     devfs = simulation.roots.devfs
-    users = [user for user in find_users("/proc", devfs, os.getpid(), set()) if user.path.startswith(devfs)]
+    users = [user for user in find_users("/proc", devfs, os.getpid(), {}) if user.path.startswith(devfs)]
     command = Path(f"/proc/{holder.pid}/comm").read_text().strip()
     assert users == [DeviceUser(holder.pid, command, None, f"{devfs}/npu1pe0")]
     npu0, npu1 = read_cards(simulation.roots)
@@ -62,28 +64,64 @@ def test_a_descriptor_that_closes_meanwhile_hides_no_other(tmp_path: Path) -> No
         (files / str(number)).touch()
         (files / str(number + 1)).symlink_to(devfs / "npu9pe0")
         (files / str(number + 2)).symlink_to(devfs / "npu0pe0")
-    users = find_users(str(tmp_path), str(devfs), 1, set())
+    users = find_users(str(tmp_path), str(devfs), 1, {})
     assert users == (DeviceUser(7, "ended meanwhile", None, f"{devfs}/npu0pe0"),) * 20
 
 
-def test_processes_without_files_are_not_looked_at_again(tmp_path: Path) -> None:
-    """They are noted while they live: the kernel's own threads are half of all."""
-    for pid in ("2", "3"):
+def test_the_kernels_own_threads_are_not_looked_at_again(tmp_path: Path) -> None:
+    """They are noted while they live, half of all; a process that has no file open may open one."""
+    flags = {"2": 2129984, "3": 4194560, "4": 4194560}  # of kthreadd, and of two shells
+    for pid, number in flags.items():
         (tmp_path / pid / "fd").mkdir(parents=True)
+        (tmp_path / pid / "stat").write_text(f"{pid} (a) b) S 0 0 0 0 -1 {number} 0 0\n")
     (tmp_path / "3" / "fd" / "0").symlink_to("/dev/null")
-    without_files = {"7"}
-    assert find_users(str(tmp_path), "/dev", 1, without_files) == ()
-    assert without_files == {"2"}
-    (tmp_path / "2" / "fd" / "0").symlink_to("/dev/npu0")
-    assert find_users(str(tmp_path), "/dev", 1, without_files) == ()
+    looks = {"7": Look(70, (), kernel=True)}
+    assert find_users(str(tmp_path), "/dev", 1, looks, lambda pid: pid * 10) == ()
+    assert looks == {
+        "2": Look(20, (), kernel=True),
+        "3": Look(30, (), kernel=False),
+        "4": Look(40, (), kernel=False),
+    }
+
+
+def test_a_process_that_has_not_run_has_opened_and_closed_nothing(tmp_path: Path) -> None:
+    """Its user is told as it was; one that ran, or of which that cannot be told, is looked at."""
+    for pid in ("2", "3", "4"):
+        (tmp_path / pid / "fd").mkdir(parents=True)
+        (tmp_path / pid / "comm").write_text("serve\n")
+        (tmp_path / pid / "fd" / "0").symlink_to("/dev/full")
+    ran: dict[int, int | None] = {2: 20, 3: 30, 4: None}
+    looks: dict[str, Look] = {}
+    before = find_users(str(tmp_path), "/dev", 1, looks, ran.get)
+    assert before == tuple(DeviceUser(pid, "serve", (1, 7), "/dev/full") for pid in (2, 3, 4))
+    for pid in ("2", "3", "4"):
+        os.unlink(tmp_path / pid / "fd" / "0")
+    ran[3] = 31
+    assert find_users(str(tmp_path), "/dev", 1, looks, ran.get) == before[:1]
+
+
+def test_the_kernel_tells_whether_a_process_has_run(holder: subprocess.Popen[bytes]) -> None:
+    """One that waits does not; one that got something to read has, and of one that is none nobody knows."""
+    before, ran = None, cpu_nanoseconds(holder.pid)
+    while before != ran:  # until it waits
+        before, ran = ran, cpu_nanoseconds(holder.pid)
+    assert ran is not None
+    assert holder.stdin is not None
+    holder.stdin.write(b"line\n")
+    holder.stdin.close()
+    holder.stdin = None
+    os.waitid(os.P_PID, holder.pid, os.WEXITED | os.WNOWAIT)
+    after = cpu_nanoseconds(holder.pid)
+    assert after is not None
+    assert after > ran
+    holder.wait()
+    assert cpu_nanoseconds(holder.pid) is None
 
 
 def test_we_ourselves_are_no_user(simulation: Simulation) -> None:
     """The active probe opens files too."""
     with open(f"{simulation.roots.devfs}/npu0pe0", encoding="utf-8"):
-        assert not any(
-            user.pid == os.getpid() for user in find_users("/proc", simulation.roots.devfs, os.getpid(), set())
-        )
+        assert not any(user.pid == os.getpid() for user in find_users("/proc", simulation.roots.devfs, os.getpid(), {}))
 
 
 def test_a_device_is_known_by_its_number_whatever_it_is_called() -> None:
@@ -107,7 +145,7 @@ def test_a_device_file_may_lie_anywhere(tmp_path: Path) -> None:
     (tmp_path / "npu0pe0").touch()
     (files / "0").symlink_to(tmp_path / "my-npu")
     (files / "1").symlink_to(tmp_path / "npu0pe0")
-    assert find_users(str(tmp_path), f"{tmp_path}/dev", 1, set()) == (
+    assert find_users(str(tmp_path), f"{tmp_path}/dev", 1, {}) == (
         DeviceUser(7, "ended meanwhile", (1, 3), f"{tmp_path}/my-npu"),
     )
 
@@ -122,7 +160,7 @@ def test_a_card_open_under_another_name_has_its_user(tmp_path: Path) -> None:
     (tmp_path / "7" / "comm").write_text("serve\n")
     for descriptor, path in enumerate(("/dev/null", "/dev/full", "/dev/shm/full", "socket:[7]", "/etc/hostname")):
         (files / str(descriptor)).symlink_to(path)
-    users = find_users(str(tmp_path), "/dev", 1, set())
+    users = find_users(str(tmp_path), "/dev", 1, {})
     assert users == (DeviceUser(7, "serve", (1, 7), "/dev/full"),)
     card = warboy()._replace(device_files=(DeviceFile("npu0", "card", None, None, (1, 7)),))
     assert users_of(card, users, "/dev") == (CardUser("process 7 (serve)", None),)
@@ -178,14 +216,32 @@ def test_a_refused_open_says_in_use_or_nothing(
         raise OSError(number, os.strerror(number), path)
 
     monkeypatch.setattr(os, "open", refuse)
-    assert open_probe.busy_files(simulation.roots, card) == busy
+    assert open_probe.busy_files(Files(), simulation.roots, card) == busy
 
 
 def test_what_can_be_opened_is_free(simulation: Simulation) -> None:
     """And closed again at once."""
+    gc.collect()  # what was forgotten gives no descriptor back later
     before = len(os.listdir("/proc/self/fd"))
-    assert open_probe.busy_files(simulation.roots, read_cards(simulation.roots)[0]) == ()
+    assert open_probe.busy_files(Files(), simulation.roots, read_cards(simulation.roots)[0]) == ()
     assert len(os.listdir("/proc/self/fd")) == before
+
+
+def test_an_open_that_hangs_is_waited_for_where_it_hangs(
+    simulation: Simulation, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whoever waits for the driver can say which device file it does not open."""
+    files, card = Files(), read_cards(simulation.roots)[0]
+    waited_for = []
+
+    def refuse(path: str, _flags: int) -> int:
+        waited_for.append((path, files.at))
+        raise OSError(errno.ENXIO, os.strerror(errno.ENXIO), path)
+
+    monkeypatch.setattr(os, "open", refuse)
+    open_probe.busy_files(files, simulation.roots, card)
+    paths = [f"{simulation.roots.devfs}/{name}" for name in ("npu0", "npu0pe0-1", "npu0pe0", "npu0pe1")]
+    assert sorted(waited_for) == sorted((path, path) for path in paths)
 
 
 def test_opening_and_closing_a_device_file_is_an_event(simulation: Simulation) -> None:

@@ -49,7 +49,7 @@ def test_a_card_without_the_device_file_to_name_is_starting() -> None:
     """NPU_DEVNAME never names a file that is not there."""
     card = warboy()
     card = card._replace(device_files=tuple(file for file in card.device_files if file.name != "npu0pe0-1"))
-    assert _state(card, FREE._replace(required_files=("npu0pe0-1",))) == (
+    assert _state(card, FREE._replace(missing_files=("npu0pe0-1",))) == (
         "starting",
         "device file npu0pe0-1 is not there: the driver has not finished",
     )
@@ -63,6 +63,14 @@ def test_a_card_of_which_nothing_is_there_is_gone() -> None:
 def test_a_disabled_card_says_why() -> None:
     """The reason of the configuration is the verdict's."""
     assert _state(warboy(), FREE._replace(disabled="for repair")) == ("disabled", "for repair")
+
+
+def test_a_held_card_that_is_disabled_keeps_telling_its_fault() -> None:
+    """Its pod is on it, and somebody disables just what has failed; of a well or a free one the setting is told."""
+    disabled = Circumstances(held=True, disabled="for repair")
+    assert _state(warboy()._replace(alive=False), disabled)[0] == "failed"
+    assert _state(warboy(), disabled) == ("disabled", "for repair")
+    assert _state(warboy()._replace(alive=False), FREE._replace(disabled="for repair"))[0] == "disabled"
 
 
 def test_an_occupied_renegade_is_seen_by_its_driver() -> None:
@@ -135,3 +143,10 @@ def test_since_is_the_time_of_the_last_change(times: list[float]) -> None:
     for now in times:
         verdict = judge(verdict, warboy(), FREE, RULES, now)
     assert verdict == Verdict("idle", "", "", times[0], (), GOOD)
+
+
+def test_what_the_active_probe_could_open_is_no_unknown_occupancy() -> None:
+    """An older Renegade driver shows no use; all of the card's files could be opened: that is a sign of none."""
+    card = renegade()._replace(pe_occupancy=None, busy=())
+    verdict = judge(None, card, FREE, Rules(unknown_occupancy="withhold"), 1.0)
+    assert (verdict.state, verdict.sign) == ("idle", "")

@@ -1,15 +1,21 @@
 """Each sign of health: what brings it, what ends it, and the settings that turn it off or move its bound."""
 
+import json
+import re
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from furiosa_npu.agent.command_line import SettingsError, parse_command_line
+from furiosa_npu.agent.config_file import read_config
+from furiosa_npu.device_plugin.settings import PROGRAM
 from furiosa_npu.hardware.reading import PciLink, Problem, Reading, Sensor
 from furiosa_npu.health import signs
 from furiosa_npu.health.judge import Circumstances, Rules, judge
 from furiosa_npu.health.probation import Trust
 from furiosa_npu.health.verdict import Verdict, WarningSign
-from tests.unit.readings import renegade, warboy
+from tests.unit.readings import perf_regs, renegade, warboy
 
 FREE = Circumstances()
 RULES = Rules(trust=Trust(first_seconds=0))
@@ -53,10 +59,15 @@ FATAL: dict[str, Reading] = {
 
 
 @pytest.mark.parametrize("sign", FATAL)
-def test_a_fatal_sign_keeps_the_card_back_and_can_be_turned_off(sign: str) -> None:
-    """At once, with its name; turned off, the card is idle."""
+def test_a_fatal_sign_keeps_the_card_back(sign: str) -> None:
+    """At once, with its name."""
     ((state, name),) = said((1.0, FATAL[sign]))
     assert (state in ("failed", "unreadable", "starting"), name) == (True, sign)
+
+
+@pytest.mark.parametrize("sign", [sign for sign in FATAL if sign != "no-answer"])
+def test_a_fatal_sign_can_be_turned_off(sign: str) -> None:
+    """The card is idle then; all but the one without which nothing is known of it."""
     off = RULES._replace(bounds=signs.bounds((f"{sign}=off",)))
     assert said((1.0, FATAL[sign]), rules=off) == [("idle", "")]
 
@@ -111,13 +122,48 @@ def test_doorbell_done_counts_work_and_no_error() -> None:
     assert said((0.0, errors(0, 0, 0)), (1.0, errors(0, 10**9, 0))) == [("idle", ""), ("idle", "")]
 
 
-def test_the_bound_of_errors_is_how_many_grow_from_look_to_look() -> None:
+def test_the_bound_of_errors_is_how_many_grow_from_look_to_look_where_these_are_a_second_apart() -> None:
     """With atr-error=10, nine are none."""
     rules = RULES._replace(bounds=signs.bounds(("atr-error=10",)))
     assert said((0.0, errors(0, 0, 0)), (1.0, errors(9, 0, 0)), (2.0, errors(19, 0, 0)), rules=rules) == [
         ("idle", ""),
         ("idle", ""),
         ("failed", "atr-error"),
+    ]
+
+
+def a_second(count: int, pause: float) -> list[tuple[float, Reading]]:
+    """Ten seconds of looks with this pause, while errors come so often."""
+    return [(number * pause, errors(round(count * number * pause), 0, 0)) for number in range(round(10 / pause) + 1)]
+
+
+@pytest.mark.parametrize("pause", [0.2, 0.21, 0.25, 0.5, 0.97, 1.0, 1.03])
+def test_errors_are_counted_over_a_second_however_often_is_looked(pause: float) -> None:
+    """Looks are 0.2 s apart while any card waits for a second reading: with atr-error=6, seven a second are a sign then
+    too, without a break once they are seen; and four are none."""
+    rules = RULES._replace(bounds=signs.bounds(("atr-error=6",)))
+    states = [state for state, _ in said(*a_second(7, pause), rules=rules)]
+    seen = states.index("failed")
+    assert seen * pause <= 1.1
+    assert set(states[seen:]) == {"failed"}
+    assert {state for state, _ in said(*a_second(4, pause), rules=rules)} == {"idle"}
+
+
+def test_errors_far_from_each_other_do_not_add_up() -> None:
+    """Though the card is not judged while nothing moves."""
+    rules = RULES._replace(bounds=signs.bounds(("atr-error=6",)))
+    assert said((0.0, errors(0, 0, 0)), (0.5, errors(3, 0, 0)), (4.9, errors(6, 0, 0)), rules=rules) == [
+        *[("idle", "")] * 3
+    ]
+
+
+def test_errors_that_were_enough_are_over_as_soon_where_is_looked_more_often() -> None:
+    """When 1.5 s pass after the last of them."""
+    counts = [errors(0, 0, 0), *[errors(1, 0, 0)] * 9]
+    assert said(*((number * 0.2, card) for number, card in enumerate(counts))) == [
+        ("idle", ""),
+        *[("failed", "atr-error")] * 8,
+        ("idle", ""),
     ]
 
 
@@ -157,11 +203,22 @@ def test_a_file_whose_rubbish_changes_keeps_its_first_words() -> None:
     assert (third.reason, third.since) == ("/sys/x/version: found 'b', expected 0 or 1", 2.0)
 
 
+ALL_OFF = RULES._replace(bounds=signs.bounds([f"{name}=off" for name in signs.NAMES if name != "no-answer"]))
+
+
 def test_a_card_that_was_never_read_is_not_idle_whatever_is_turned_off() -> None:
     """Nobody knows what it is."""
     unread = Reading("warboy", 0, management=False, device_files=warboy().device_files, unanswered="/sys/x/alive")
-    off = RULES._replace(bounds=signs.bounds(("no-answer=off", "missing=off")))
-    assert said((0.0, unread), rules=off) == [("starting", "missing")]
+    assert said((0.0, unread), rules=ALL_OFF) == [("unreadable", "no-answer")]
+
+
+def test_a_card_in_use_whose_driver_hangs_does_not_become_idle_whatever_is_turned_off() -> None:
+    """Its last reading comes again and again: counters that stand still in it say nothing."""
+    busy = [perf_regs(warboy(), cycles) for cycles in (1, 2)]
+    hangs = busy[1]._replace(unanswered="/sys/x/perf_regs")
+    verdicts = history((0.0, busy[0]), (1.0, busy[1]), (5.0, hangs), (60.0, hangs), rules=ALL_OFF)
+    assert [verdict.state for verdict in verdicts] == ["starting", "occupied", "unreadable", "unreadable"]
+    assert verdicts[-1].reason == "no answer from /sys/x/perf_regs in 2 s: the driver hangs"
 
 
 WARNINGS: dict[str, tuple[Reading, tuple[WarningSign, ...]]] = {
@@ -205,14 +262,52 @@ def test_a_setting_moves_a_bound(text: str, name: str, bound: float) -> None:
     assert signs.bounds((text,)) == {**signs.DEFAULT_BOUNDS, name: bound}
 
 
-def test_a_heartbeat_has_to_stand_still_for_longer_than_it_is_told() -> None:
-    """A card in peace is told every five seconds."""
-    with pytest.raises(ValueError, match=r"heartbeat-stopped=BOUND with a bound from 10 on, in seconds"):
-        signs.bounds(("heartbeat-stopped=9",))
-    assert signs.bounds(("heartbeat-stopped=10",))["heartbeat-stopped"] == 10.0
-    with pytest.raises(ValueError, match=r"no-answer=BOUND with a bound from 0\.1 on, in seconds"):
-        signs.bounds(("no-answer=0.05",))
-    assert signs.bounds(("no-answer=0.1",))["no-answer"] == 0.1
+EXPECTED = {
+    "not-alive": "not-alive=off or not-alive=on: this sign has no bound",
+    "temperature": "temperature=off or temperature=on, or temperature=BOUND with a number over 0, 1000000000 at most "
+    "(degrees Celsius)",
+    "heartbeat-stopped": "heartbeat-stopped=off or heartbeat-stopped=on, or heartbeat-stopped=BOUND with a number "
+    "from 10 to 1000000000 (seconds)",
+    "atr-error": "atr-error=off or atr-error=on, or atr-error=BOUND with a whole number from 1 to 1000000000 (errors)",
+    "throttling": "throttling=off or throttling=on, or throttling=BOUND with a whole number from 1 to 1000000000 "
+    "(mask of `throttle_reason`)",
+    "no-answer": "no-answer=on, or no-answer=BOUND with a number from 0.1 to 10 (seconds); never off: a card that does "
+    "not answer cannot be vouched for",
+}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("not-alive=5", "not-alive=", "temperature=hot", "temperature=1_00", "temperature=-1", "temperature=nan"),
+        *("temperature=0", "temperature= 90", "temperature=\u0663", "temperature=2e9", "heartbeat-stopped=9"),
+        *("throttling=0.5", "throttling=2.5", "throttling=0", "throttling=0x", "throttling=0x1_0"),
+        *(f"throttling=0x{'f' * 300}", "atr-error=0.5", "atr-error=1.5", "atr-error=0"),
+        *("no-answer=off", "no-answer=0.05", "no-answer=10.1", "no-answer=86400"),
+    ],
+)
+def test_a_setting_that_will_not_do_is_told_what_would_for_its_sign(text: str) -> None:
+    """The unit, the least, the most, that it is a mask or a count, that there is no bound: on the command line, and in
+    the same words for the `--config` file."""
+    name = text.partition("=")[0]
+    with pytest.raises(SettingsError) as refused:
+        parse_command_line(PROGRAM, (f"--sign={text}",))
+    assert str(refused.value) == f"--sign: found '{text}', expected {EXPECTED[name]}"
+    with pytest.raises(SettingsError) as refused:
+        read_config(json.dumps({"sign": [text]}), PROGRAM.options, "config.yaml")
+    assert str(refused.value).endswith(f", expected {EXPECTED[name]}")
+
+
+@pytest.mark.parametrize(
+    ("text", "bound"),
+    [
+        *(("heartbeat-stopped=10", 10.0), ("no-answer=0.1", 0.1), ("no-answer=10", 10.0), ("atr-error=1", 1.0)),
+        *(("throttling=1e+06", 1e6), ("throttling=0x1FF", 511.0), ("temperature=90.5", 90.5)),
+    ],
+)
+def test_the_least_and_the_most_will_do(text: str, bound: float) -> None:
+    """As do numbers as people write them, and as Helm does."""
+    assert signs.bounds((text,))[text.partition("=")[0]] == bound
 
 
 def test_the_last_word_on_a_sign_counts() -> None:
@@ -225,9 +320,11 @@ def test_the_last_word_on_a_sign_counts() -> None:
     text=st.text(max_size=20) | st.sampled_from(["temperature=", "temperature=-1", "temperature=nan", "not-alive=3"])
 )
 def test_what_is_no_setting_is_refused(text: str) -> None:
-    """`is_setting` says what `bounds` takes."""
-    if signs.is_setting(text):
-        assert set(signs.bounds((text,))) <= set(signs.NAMES)
-    else:
-        with pytest.raises(ValueError, match=r"SIGN=off|=off|BOUND"):
+    """`is_setting` and `bounds` take the same; `no-answer` is always there."""
+    try:
+        assert signs.is_setting(text)
+    except ValueError as error:
+        with pytest.raises(ValueError, match=re.escape(str(error))):
             signs.bounds((text,))
+    else:
+        assert {"no-answer"} <= set(signs.bounds((text,))) <= set(signs.NAMES)

@@ -4,6 +4,7 @@ import pytest
 
 from furiosa_npu.simulator import ChangeError, ScenarioError, UnknownNpuError, changes, parse_scenario
 from furiosa_npu.simulator.faults import Fault
+from furiosa_npu.simulator.majors import choose_majors
 from furiosa_npu.simulator.state import CardState, Hold, State, find
 from furiosa_npu.simulator.state_file import StateFileError, from_json, to_json
 
@@ -12,7 +13,7 @@ WARBOY, RENEGADE, OTHER = (card.pci_bdf for card in MIXED)
 
 
 def _state() -> State:
-    return State(tuple(CardState(card) for card in MIXED), True, (510,), (236, 235))
+    return State(tuple(CardState(card) for card in MIXED), True, choose_majors(()))
 
 
 @pytest.mark.parametrize("npu", [MIXED[2].uuid, MIXED[2].uuid.lower(), MIXED[2].pci_bdf, "npu1"])

@@ -286,4 +286,4 @@ def test_device_files_are_real_where_they_can_be_made(tmp_path: Path) -> None:
     assert simulation.state().plain_files is not real
     assert stat.S_ISCHR(status.st_mode) is real
     if real:
-        assert status.st_rdev == os.makedev(simulation.state().renegade_majors[0], 0)
+        assert status.st_rdev == os.makedev(simulation.state().majors["renegade"][0], 0)

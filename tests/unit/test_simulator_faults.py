@@ -132,7 +132,7 @@ def test_a_renegade_without_a_version_has_a_state_of_unknown_meaning(simulation:
 def test_every_fault_of_plain_files_is_in_the_table() -> None:
     """A new kind wants a line above, or a test of its own."""
     own = {"unreadable", "throttling"}
-    assert {fault.partition("=")[0] for fault in READS} == {k.name for k in KINDS if not k.through_a_mount} - own
+    assert {fault.partition("=")[0] for fault in READS} == {k.name for k in KINDS if k.through is None} - own
 
 
 @pytest.mark.parametrize(("fault", "shown"), [("throttling", 0x2), ("throttling=0x42", 0x42), ("throttling=80", 0x80)])
@@ -269,6 +269,7 @@ FILES = "atr_error, busname, dev, device_led, device_sn, device_type, device_uui
         ("syscall=nothing:EIO", f"FILE one of alive, {FILES}"),
         ("hang", "hang=FILE"),
         ("hang=", "hang=FILE"),
+        ("hang-open=pe2", "NAME one of _mgmt, ch0, ch1, ch2, ch3, npu, pe0, pe0-1, pe1 (warboy)"),
     ],
 )
 def test_a_fault_that_there_is_none_of_is_told_with_what_there_is(

@@ -11,7 +11,7 @@ import pytest
 from furiosa_npu.simulator import Simulation, parse_scenario
 from furiosa_npu.simulator.__main__ import main
 from furiosa_npu.simulator.mount_files import DevFiles, SysFiles
-from furiosa_npu.simulator.mount_view import CallFault, busy_files, call_faults
+from furiosa_npu.simulator.mount_view import CallFault, busy_files, call_faults, hanging_files
 
 MIXED = "cards: [{family: warboy, index: 3}, {family: renegade}]"
 WARBOY, RENEGADE = "0000:01:00.0", "0000:02:00.0"
@@ -45,6 +45,13 @@ def test_files_that_share_a_pe_are_busy_together(simulation: Simulation) -> None
     }
 
 
+def test_opens_that_hang_are_told_by_path(simulation: Simulation) -> None:
+    """The widest fused file, where none is named; Warboy's file of the whole card goes by its bare name."""
+    for npu, fault in ((WARBOY, "hang-open=npu"), (WARBOY, "hang-open"), (RENEGADE, "hang-open=pe4-7")):
+        simulation.fail(npu, fault)
+    assert hanging_files(simulation.state()) == {"dev/npu3", "dev/npu3pe0-1", "dev/rngd/npu0pe4-7"}
+
+
 @pytest.mark.parametrize("answer", [errno.EINTR, errno.EIO])
 def test_a_read_that_hangs_looks_whether_it_shall_go_on(simulation: Simulation, answer: int) -> None:
     """It ends with the errno that it is told, after as many looks as it takes."""
@@ -54,6 +61,20 @@ def test_a_read_that_hangs_looks_whether_it_shall_go_on(simulation: Simulation, 
     with pytest.raises(OSError, match="Errno") as caught:
         files.read(HEARTBEAT, 4096, 0, 0)
     assert (caught.value.errno, list(answers)) == (answer, [])
+
+
+@pytest.mark.parametrize("answer", [errno.EINTR, errno.EIO])
+def test_an_open_that_hangs_looks_whether_it_shall_go_on(simulation: Simulation, answer: int) -> None:
+    """Of this file, for reading and writing alone."""
+    simulation.fail(WARBOY, "hang-open=pe0")
+    answers = iter([None, None, answer])
+    files = DevFiles(simulation, lambda: next(answers))
+    assert (files.open("/npu3pe0", os.O_RDONLY), files.open("/npu3pe1", os.O_RDWR)) == (0, 0)
+    with pytest.raises(OSError, match="Errno") as caught:
+        files.open("/npu3pe0", os.O_RDWR)
+    assert (caught.value.errno, list(answers)) == (answer, [])
+    simulation.recover(WARBOY, "hang-open")
+    assert files.open("/npu3pe0", os.O_RDWR) == 0
 
 
 def test_a_read_gives_what_is_asked_for(simulation: Simulation) -> None:
@@ -73,7 +94,7 @@ def test_a_read_gives_what_is_asked_for(simulation: Simulation) -> None:
 
 def test_a_fault_shows_at_the_next_call(simulation: Simulation) -> None:
     """EACCES is open's answer, EBUSY too; what the state file says is never older than the last command."""
-    sysfs, devfs = SysFiles(simulation, lambda: None), DevFiles(simulation)
+    sysfs, devfs = SysFiles(simulation, lambda: None), DevFiles(simulation, lambda: None)
     assert (sysfs.open(HEARTBEAT, os.O_RDONLY), devfs.open("/npu3", os.O_RDWR)) == (0, 0)
     simulation.fail(WARBOY, "syscall=heartbeat:EACCES")
     simulation.occupy(WARBOY)

@@ -6,12 +6,12 @@ from furiosa_npu.simulator.nodes import Device, Link, Text, Tree, link_between
 from furiosa_npu.simulator.state import CardState, State
 from furiosa_npu.simulator.tree import render
 
-WARBOY_MAJORS, RENEGADE_MAJORS = choose_majors(())
+MAJORS = choose_majors(())
 
 
 def _state(scenario: str) -> State:
     cards = tuple(CardState(card) for card in parse_scenario(scenario))
-    return State(cards, True, WARBOY_MAJORS, RENEGADE_MAJORS)
+    return State(cards, True, MAJORS)
 
 
 def _texts(tree: Tree, folder: str) -> dict[str, str]:
@@ -135,10 +135,11 @@ def test_majors_keep_away_from_the_drivers_of_the_machine() -> None:
     """Opening a simulated device must never reach real hardware."""
     taken = parse_taken_majors("Character devices:\n  1 mem\n236 rngd\n510 npu0\n\nBlock devices:\n509 x\n")
     assert taken == {1, 236, 510}
-    warboy, renegade = choose_majors(taken)
+    chosen = choose_majors(taken)
+    warboy, renegade = chosen["warboy"], chosen["renegade"]
     assert (warboy[0], len(warboy), renegade) == (509, 16, (235, 234))
     assert not {*warboy, *renegade} & taken
-    assert choose_majors({234, 235, 236})[1] == (494, 493)
+    assert choose_majors({234, 235, 236})["renegade"] == (494, 493)
 
 
 def test_the_pci_device_shows_the_documented_files() -> None:

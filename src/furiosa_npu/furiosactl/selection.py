@@ -3,13 +3,13 @@
 from collections.abc import Sequence
 
 from furiosa_npu.furiosactl.command_line import UsageError
-from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.hardware.reading import FAMILIES, Reading
 
 
 def shown(readings: Sequence[Reading]) -> tuple[Reading, ...]:
     """Cards with device files, by number. In a pod sysfs shows the whole host's cards, /dev those that it was given."""
     here = [card for card in readings if card.device_files]
-    return tuple(sorted(here, key=lambda card: (card.index or 0, card.family != "warboy")))
+    return tuple(sorted(here, key=lambda card: (card.index or 0, FAMILIES.index(card.family))))
 
 
 def select(cards: Sequence[Reading], names: Sequence[str]) -> tuple[Reading, ...]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from typing import Literal, NamedTuple
 
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.reading import DeviceFile, Reading
 
@@ -20,7 +21,7 @@ def card_status(card: Reading) -> CardStatus:
     if card.problems:
         return CardStatus("Failed", "; ".join(str(problem) for problem in card.problems))
     if card.alive is False:
-        file = "alive" if card.family == "warboy" else "device_state"
+        file = TRAITS[card.family].alive_file
         return CardStatus("Failed", f"not alive: the driver's file {file} says that the card does not run")
     used = [str(pe) for pe, in_use in enumerate(pes_in_use(card)) if in_use]
     return CardStatus("In use", f"PE {', '.join(used)} in use") if used else CardStatus("Ready", None)
@@ -50,4 +51,4 @@ def file_type(file: DeviceFile) -> str:
 
 def card_title(card: Reading) -> str:
     """The column `Name`."""
-    return "FuriosaAI Warboy" if card.family == "warboy" else "FuriosaAI Renegade"
+    return f"FuriosaAI {TRAITS[card.family].title}"

@@ -6,6 +6,7 @@ from typing import NamedTuple
 from furiosa_npu.hardware import parsers
 from furiosa_npu.hardware.driver_file import FileProblem, Files, error_name
 from furiosa_npu.hardware.facts import Facts
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import Family, PciLink, Problem
 
 DEVICES = "bus/pci/devices"
@@ -13,7 +14,7 @@ VENDOR = "0x1ed2"
 CLASS_PREFIX = "0x1200"
 """processing accelerator, any programming interface"""
 _ROOT = re.compile(r"pci[0-9a-f]{4,8}:[0-9a-f]{2}", re.ASCII)
-_FAMILY_BY_DEVICE: dict[str, Family] = {"0x0000": "warboy", "0x0001": "renegade"}
+_FAMILY_BY_DEVICE: dict[str, Family] = {traits.pci_device: family for family, traits in TRAITS.items()}
 
 
 class PciNpu(NamedTuple):
@@ -21,7 +22,7 @@ class PciNpu(NamedTuple):
 
     bdf: str
     family: Family | None
-    """None: a device id that is neither family's"""
+    """None: a device id that is no family's"""
     device_id: str
 
 

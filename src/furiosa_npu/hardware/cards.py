@@ -4,12 +4,13 @@ from collections.abc import Sequence
 
 from furiosa_npu.hardware.bus_pci import DEVICES, PciNpu
 from furiosa_npu.hardware.card_reader import CardReader
+from furiosa_npu.hardware.families import FAMILIES, TRAITS
 from furiosa_npu.hardware.inventory import Found, Inventory, Lister
 from furiosa_npu.hardware.reading import Family, Problem, Reading, Roots
 
 
 def read_cards(roots: Roots) -> tuple[Reading, ...]:
-    """Warboys by number, then Renegades by number, then PCI devices that no driver has taken, by address."""
+    """By family in the order of FAMILIES, then by number; then PCI devices that no driver has taken, by address."""
     inventory = Lister(roots).look(anew=True)
     readings = [CardReader(roots, found.family, found.index).whole(found) for found in inventory.cards]
     return with_driverless(roots.sysfs, inventory, readings)
@@ -48,9 +49,10 @@ def _driverless(sysfs: str, npu: PciNpu, readings: Sequence[Reading]) -> Reading
     family = npu.family
     if family is None:
         found = f"device id {npu.device_id or 'unreadable'}"
-        problems.append(Problem(f"{folder}/device", found, "0x0000 (Warboy) or 0x0001 (Renegade)"))
+        known = " or ".join(f"{traits.pci_device} ({traits.title})" for traits in TRAITS.values())
+        problems.append(Problem(f"{folder}/device", found, known))
         # A card of an unknown family has to stand somewhere; with its problem it is never handed out.
-        family = readings[0].family if readings else "warboy"
+        family = readings[0].family if readings else FAMILIES[0]
     return Reading(family, None, management=False, pci_bdf=npu.bdf, problems=tuple(problems))
 
 

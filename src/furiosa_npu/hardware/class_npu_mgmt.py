@@ -3,21 +3,13 @@
 import stat
 
 from furiosa_npu.hardware import parsers
-from furiosa_npu.hardware.device_names import parse_device_name
 from furiosa_npu.hardware.driver_file import FileProblem, Files
 from furiosa_npu.hardware.facts import Facts
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.identity_files import read_identity, read_pulse
 from furiosa_npu.hardware.reading import Moving, PerfRegs, Problem, Reading
 
-CLASS = "class/npu_mgmt"
-FOLDER = f"{CLASS}/npu{{index}}_mgmt"
-_PES = ((0, 0), (1, 1), (0, 1))
-
-
-def management_indices(names: tuple[str, ...]) -> tuple[int, ...]:
-    """The numbers of the management folders among the names in CLASS."""
-    devices = [parse_device_name("warboy", name) for name in names if name.endswith("_mgmt")]
-    return tuple(sorted(device.index for device in devices if device is not None and device.kind == "management"))
+_PES = (*TRAITS["warboy"].pes, *TRAITS["warboy"].pe_groups)
 
 
 def read_lasting(facts: Facts, reading: Reading) -> Reading:
@@ -30,10 +22,11 @@ def read_lasting(facts: Facts, reading: Reading) -> Reading:
     )
 
 
-def read_moving(facts: Facts, sysfs: str, reading: Reading) -> Moving:
+def read_moving(facts: Facts, reading: Reading) -> Moving:
     """What may be another at each look at the card: signs of life, and the registers of its PEs."""
     alive = facts.required("alive", parsers.parse_alive)
-    registers = _perf_regs(facts.files, f"{sysfs}/{CLASS}", reading.index or 0, facts.problems)
+    of_all = facts.folder.rpartition("/")[0]
+    registers = _perf_regs(facts.files, of_all, reading.index or 0, facts.problems)
     return Moving(*read_pulse(facts), alive, registers, None, None)
 
 

@@ -1,21 +1,9 @@
 """`/sys/class/rngd_mgmt/`: a Renegade's management folder `rngd!npu{i}mgmt`."""
 
 from furiosa_npu.hardware import parsers
-from furiosa_npu.hardware.device_names import parse_device_name
 from furiosa_npu.hardware.facts import Facts
 from furiosa_npu.hardware.identity_files import read_identity, read_pulse
 from furiosa_npu.hardware.reading import Moving, Reading
-
-CLASS = "class/rngd_mgmt"
-_PREFIX = "rngd!"
-FOLDER = f"{CLASS}/{_PREFIX}npu{{index}}mgmt"
-
-
-def management_indices(names: tuple[str, ...]) -> tuple[int, ...]:
-    """The numbers of the management folders among the names in CLASS."""
-    folders = [name.removeprefix(_PREFIX) for name in names if name.startswith(_PREFIX) and name.endswith("mgmt")]
-    devices = [parse_device_name("renegade", name) for name in folders]
-    return tuple(sorted(device.index for device in devices if device is not None and device.kind == "management"))
 
 
 def read_lasting(facts: Facts, reading: Reading) -> Reading:
@@ -32,7 +20,7 @@ def read_lasting(facts: Facts, reading: Reading) -> Reading:
     )
 
 
-def read_moving(facts: Facts, _sysfs: str, reading: Reading) -> Moving:
+def read_moving(facts: Facts, reading: Reading) -> Moving:
     """What may be another at each look at the card: signs of life and of use."""
     state = facts.required("device_state", parsers.parse_text)
     alive = facts.meaning("device_state", state, lambda text: parsers.parse_device_state(text, reading.driver_version))

@@ -7,14 +7,11 @@ import errno
 import os
 from typing import NamedTuple
 
-from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
 from furiosa_npu.hardware.driver_file import FileProblem, Files
-from furiosa_npu.hardware.reading import Family
+from furiosa_npu.hardware.families import FAMILIES, TRAITS, Family
 
 PERFORMANCE_MODES = ("LOW", "HALF", "NORMAL 1", "NORMAL 2", "FULL 1", "FULL 2")
 """`performance_mode` by number"""
-
-_MANAGEMENT: dict[Family, str] = {"warboy": class_npu_mgmt.FOLDER, "renegade": class_rngd_mgmt.FOLDER}
 
 
 class Control(NamedTuple):
@@ -41,7 +38,7 @@ def _numbers(count: int) -> tuple[tuple[str, str], ...]:
 
 _PERFORMANCE_NAMES = tuple((name.lower(), str(number)) for number, name in enumerate(PERFORMANCE_MODES))
 
-CONTROLS: dict[Family, tuple[Control, ...]] = {
+CONTROLS: dict[Family, tuple[Control, ...]] = dict.fromkeys(FAMILIES, ()) | {
     "warboy": (
         Control(
             "performance_mode",
@@ -76,7 +73,7 @@ class ControlError(Exception):
 
 def control_path(sysfs: str, family: Family, index: int, control: Control) -> str:
     """The file behind the control."""
-    return f"{sysfs}/{_MANAGEMENT[family].format(index=index)}/{control.key}"
+    return f"{sysfs}/{TRAITS[family].management_folder.format(index=index)}/{control.key}"
 
 
 def get_control(path: str) -> str | None:

@@ -3,16 +3,10 @@
 import os
 import stat
 
-from furiosa_npu.hardware.device_names import RENEGADE_FOLDER, DeviceName, order, parse_device_name
+from furiosa_npu.hardware.device_names import DeviceName, order, parse_device_name
 from furiosa_npu.hardware.driver_file import FileProblem, Files
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import DeviceFile, Family, Problem
-
-_FOLDERS: dict[Family, str] = {"warboy": "", "renegade": f"{RENEGADE_FOLDER}/"}
-
-
-def device_folder(family: Family) -> str:
-    """Of the family's device files, below the devfs root; empty for the root itself."""
-    return _FOLDERS[family].rstrip("/")
 
 
 def list_device_files(
@@ -23,7 +17,7 @@ def list_device_files(
     Under /dev only character devices count; under another root a plain file stands for a device. A folder that cannot
     be listed is put into `problems`.
     """
-    folder = _FOLDERS[family]
+    folder = TRAITS[family].device_folder
     try:
         names = files.names(f"{devfs}/{folder}".rstrip("/") or "/")
     except FileProblem as problem:
@@ -34,7 +28,7 @@ def list_device_files(
         device = parse_device_name(family, name)
         if device is None:
             continue
-        file = _device_file(files, devfs, f"{folder}{name}", device)
+        file = _device_file(files, devfs, f"{folder}/{name}" if folder else name, device)
         if file is not None:
             found.setdefault(device.index, []).append((name, device, file))
     return {
@@ -60,9 +54,9 @@ def _device_file(files: Files, devfs: str, path: str, device: DeviceName) -> Dev
 
 def _looked_at(files: Files, devfs: str, path: str) -> tuple[bool, tuple[int, int] | None]:
     """Whether the file is, or stands for, a device; and its number."""
-    status = files.status(f"{devfs}/{path}")
-    if status is None:
+    kind = files.kind(f"{devfs}/{path}")
+    if kind is None:
         return False, None  # it went between the listing and the look
-    if stat.S_ISCHR(status.st_mode):
-        return True, (os.major(status.st_rdev), os.minor(status.st_rdev))
-    return os.path.normpath(devfs) != "/dev" and stat.S_ISREG(status.st_mode), None
+    if stat.S_ISCHR(kind.st_mode):
+        return True, (os.major(kind.st_rdev), os.minor(kind.st_rdev))
+    return os.path.normpath(devfs) != "/dev" and stat.S_ISREG(kind.st_mode), None

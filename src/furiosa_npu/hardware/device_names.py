@@ -1,4 +1,4 @@
-"""Names of device files, both families (the vendor's drivers): text in, values out.
+"""Names of device files of all families (the vendor's drivers): text in, values out.
 
 Warboy, in `/dev`: `npu{i}`, `npu{i}pe{s}`, `npu{i}pe{s}-{e}`, `npu{i}_mgmt`, `npu{i}ch{n}`, `npu{i}_bar{n}`.
 Renegade, in `/dev/rngd`: `npu{i}pe{s}`, `npu{i}pe{s}-{e}`, `npu{i}mgmt`, `npu{i}ch{n}`, `npu{i}ch{n}r`, `npu{i}bar{n}`,
@@ -8,15 +8,18 @@ Renegade, in `/dev/rngd`: `npu{i}pe{s}`, `npu{i}pe{s}-{e}`, `npu{i}mgmt`, `npu{i
 import re
 from typing import NamedTuple
 
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import DeviceKind, Family
 
-RENEGADE_FOLDER = "rngd"
-
 _NUMBER = r"(0|[1-9][0-9]{0,2})"
-_WARBOY = re.compile(rf"npu{_NUMBER}(?:pe{_NUMBER}(?:-{_NUMBER})?|(_mgmt)|(ch){_NUMBER}|(_bar){_NUMBER})?", re.ASCII)
-_RENEGADE = re.compile(
-    rf"npu{_NUMBER}(?:pe{_NUMBER}(?:-{_NUMBER})?|(mgmt)|(ch){_NUMBER}r?|(bar){_NUMBER}|(.+))", re.ASCII
-)
+_GRAMMARS = {
+    "npu0_mgmt": re.compile(
+        rf"npu{_NUMBER}(?:pe{_NUMBER}(?:-{_NUMBER})?|(_mgmt)|(ch){_NUMBER}|(_bar){_NUMBER})?", re.ASCII
+    ),
+    "npu0mgmt": re.compile(
+        rf"npu{_NUMBER}(?:pe{_NUMBER}(?:-{_NUMBER})?|(mgmt)|(ch){_NUMBER}r?|(bar){_NUMBER}|(.+))", re.ASCII
+    ),
+}
 _HIGHEST_ID = 255
 
 
@@ -31,7 +34,8 @@ class DeviceName(NamedTuple):
 
 def parse_device_name(family: Family, name: str) -> DeviceName | None:
     """The meaning of the name alone (`npu0pe0-1`), or None for a file that is none of the family's."""
-    match = (_WARBOY if family == "warboy" else _RENEGADE).fullmatch(name)
+    names = TRAITS[family].device_names
+    match = _GRAMMARS[names].fullmatch(name)
     if match is None:
         return None
     index, first, last, management, channel, _, bar, _ = match.groups()[:8]
@@ -45,7 +49,7 @@ def parse_device_name(family: Family, name: str) -> DeviceName | None:
         return DeviceName(int(index), "channel")
     if bar:
         return DeviceName(int(index), "bar")
-    if family == "warboy":
+    if names == "npu0_mgmt":
         return DeviceName(int(index), "card")
     rest = match.group(9)
     if not rest[0].isalpha() and rest[0] != "_":

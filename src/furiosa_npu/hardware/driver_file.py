@@ -4,7 +4,7 @@ import errno
 import os
 import stat
 from collections.abc import Callable
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from furiosa_npu.hardware.reading import Problem
 
@@ -15,6 +15,16 @@ _READING = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC
 ABSENT_ERRORS = (errno.ENOENT, errno.ENOTDIR)
 
 T = TypeVar("T")
+
+Trail = dict[tuple[Callable[[str], Any], str], Any]
+"""What looks at paths told, in their order; of one that failed the error's number."""
+
+
+class FileKind(NamedTuple):
+    """What stat(2) tells for good."""
+
+    st_mode: int
+    st_rdev: int
 
 
 class FileProblem(Exception):
@@ -34,6 +44,8 @@ class Files:
     def __init__(self) -> None:
         self.at = ""
         """the path that is looked at now: where a driver that does not answer is waited for"""
+        self.trail: Trail | None = None
+        """notes what is told, where somebody wants to know later whether that is told still"""
         self._known: dict[str, tuple[bytes, Any]] = {}
 
     def parsed(self, path: str, parse: Callable[[str], T], expected: str) -> T:
@@ -48,16 +60,8 @@ class Files:
         self, path: str, parse: Callable[[str], T], expected: str, *, with_mode: bool = True
     ) -> tuple[T, int]:
         """The same, and the file's mode (0 without `with_mode`)."""
-        self.at = path
-        mode = 0
         try:
-            descriptor = os.open(path, _READING)
-            try:
-                data = os.read(descriptor, MAXIMUM_BYTES + 1)
-                if with_mode or not data:
-                    mode = os.fstat(descriptor).st_mode
-            finally:
-                os.close(descriptor)
+            data, mode = self._told(_data_and_mode if with_mode else _data, path)
         except OSError as error:
             raise _refusal(path, error, expected) from error
         known = self._known.get(path)
@@ -75,9 +79,8 @@ class Files:
 
     def names(self, path: str) -> tuple[str, ...]:
         """The names in a folder, sorted; none where there is no such folder. Raises FileProblem."""
-        self.at = path
         try:
-            return tuple(sorted(os.listdir(path)))
+            return self._told(_names, path)
         except OSError as error:
             if error.errno in ABSENT_ERRORS:
                 return ()
@@ -85,19 +88,69 @@ class Files:
 
     def link(self, path: str) -> str | None:
         """readlink(2); None where that is refused, or it is no link."""
-        self.at = path
         try:
-            return os.readlink(path)
+            return self._told(os.readlink, path)
         except OSError:
             return None
 
-    def status(self, path: str) -> os.stat_result | None:
-        """stat(2); None where that is refused or there is nothing."""
-        self.at = path
+    def kind(self, path: str) -> FileKind | None:
+        """None where that is refused or there is nothing."""
         try:
-            return os.stat(path)
+            return self._told(_kind, path)
         except OSError:
             return None
+
+    def tell_the_same(self, trail: Trail) -> bool:
+        """Each look of the trail, anew. What tells the same means the same, and to find out what costs much more."""
+        for (look, path), before in trail.items():
+            self.at = path
+            try:
+                told = look(path)
+            except OSError as error:
+                told = error.errno
+            if told != before:
+                return False
+        return True
+
+    def _told(self, look: Callable[[str], T], path: str) -> T:
+        """Raises OSError."""
+        self.at = path
+        try:
+            told = look(path)
+        except OSError as error:
+            if self.trail is not None:
+                self.trail[look, path] = error.errno
+            raise
+        if self.trail is not None:
+            self.trail[look, path] = told
+        return told
+
+
+def _data(path: str) -> tuple[bytes, int]:
+    """And the mode, 0 where there is a text: what is read without a word may be no regular file."""
+    descriptor = os.open(path, _READING)
+    try:
+        data = os.read(descriptor, MAXIMUM_BYTES + 1)
+        return data, 0 if data else os.fstat(descriptor).st_mode
+    finally:
+        os.close(descriptor)
+
+
+def _data_and_mode(path: str) -> tuple[bytes, int]:
+    descriptor = os.open(path, _READING)
+    try:
+        return os.read(descriptor, MAXIMUM_BYTES + 1), os.fstat(descriptor).st_mode
+    finally:
+        os.close(descriptor)
+
+
+def _names(path: str) -> tuple[str, ...]:
+    return tuple(sorted(os.listdir(path)))
+
+
+def _kind(path: str) -> FileKind:
+    status = os.stat(path)
+    return FileKind(status.st_mode, status.st_rdev)
 
 
 def _refusal(path: str, error: OSError, expected: str) -> Exception:

@@ -4,6 +4,8 @@ from furiosa_npu.hardware import parsers
 from furiosa_npu.hardware.facts import Facts
 from furiosa_npu.hardware.reading import Reading
 
+HEARTBEAT = "heartbeat"
+
 
 def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
     """`reading` with the common files that say the same as long as the card is in its slot and its driver loaded.
@@ -34,7 +36,9 @@ def read_identity(facts: Facts, reading: Reading, device_type: str) -> Reading:
 
 def read_pulse(facts: Facts) -> tuple[int | None, tuple[tuple[str, int], ...]]:
     """What moves with both families: the heartbeat, and the counters of `atr_error`."""
-    return (
-        facts.required("heartbeat", parsers.parse_seconds),
-        facts.required("atr_error", parsers.parse_counters) or (),
-    )
+    return read_heartbeat(facts), facts.required("atr_error", parsers.parse_counters) or ()
+
+
+def read_heartbeat(facts: Facts) -> int | None:
+    """In seconds."""
+    return facts.required(HEARTBEAT, parsers.parse_seconds)

@@ -2,14 +2,12 @@
 
 from typing import NamedTuple
 
-from furiosa_npu.hardware import class_npu_mgmt, class_rngd_mgmt
 from furiosa_npu.hardware.bus_pci import DEVICES, PciNpu, list_npus
-from furiosa_npu.hardware.devfs import device_folder, list_device_files
+from furiosa_npu.hardware.devfs import list_device_files
+from furiosa_npu.hardware.device_names import parse_device_name
 from furiosa_npu.hardware.driver_file import FileProblem, Files
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import FAMILIES, DeviceFile, Family, Problem, Roots
-
-CLASSES: dict[Family, str] = {"warboy": class_npu_mgmt.CLASS, "renegade": class_rngd_mgmt.CLASS}
-_INDICES = {"warboy": class_npu_mgmt.management_indices, "renegade": class_rngd_mgmt.management_indices}
 
 
 class Found(NamedTuple):
@@ -28,7 +26,7 @@ class Inventory(NamedTuple):
     """One look at the host's folders."""
 
     cards: tuple[Found, ...]
-    """Warboys by number, then Renegades by number"""
+    """by family in the order of FAMILIES, then by number"""
     npus: tuple[PciNpu, ...]
     """all on the PCI bus, by address"""
     npu_problems: tuple[Problem, ...]
@@ -46,8 +44,8 @@ class Lister:
 
     def look(self, *, anew: bool) -> Inventory:
         """What is there now. The same object as before where the folders have the same names, unless it is `anew`."""
-        folders = [f"{self._roots.devfs}/{device_folder(family)}" for family in FAMILIES]
-        folders += [f"{self._roots.sysfs}/{CLASSES[family]}" for family in FAMILIES]
+        folders = [f"{self._roots.devfs}/{traits.device_folder}" for traits in TRAITS.values()]
+        folders += [f"{self._roots.sysfs}/{traits.management_class}" for traits in TRAITS.values()]
         try:
             names = [self.files.names(folder) for folder in (*folders, f"{self._roots.sysfs}/{DEVICES}")]
         except FileProblem:
@@ -80,4 +78,9 @@ class Lister:
 
 def managed_indices(files: Files, sysfs: str, family: Family) -> tuple[int, ...]:
     """The numbers of the family's management folders. Raises FileProblem."""
-    return _INDICES[family](files.names(f"{sysfs}/{CLASSES[family]}"))
+    traits = TRAITS[family]
+    folder, _, management = traits.management_folder.rpartition("/")
+    prefix, _, end = management.partition("npu{index}")
+    names = (name for name in files.names(f"{sysfs}/{folder}") if name.startswith(prefix) and name.endswith(end))
+    devices = [parse_device_name(family, name.removeprefix(prefix)) for name in names]
+    return tuple(sorted(device.index for device in devices if device is not None and device.kind == "management"))

@@ -19,22 +19,38 @@ class OpenWatch:
         self._watches: dict[int, str] = {}
         self.refused = False
         """a watch was not granted (EPERM, EACCES): nothing will be told of that file"""
+        self._lacking: tuple[str, ...] = ()
+        """for which the kernel had no watch left"""
+
+    @property
+    def tells_all(self) -> bool:
+        """Whoever opens one of the files that it was told to watch is told of."""
+        return not self.refused and not self._lacking
 
     def fileno(self) -> int:
         """Readable when something happened."""
         return self._inotify.fileno()
 
     def renew(self, paths: Iterable[str]) -> None:
-        """Watches these files, as far as they are there. Raises OSError where the kernel has no watch left."""
+        """Watches these files and those that the kernel had no watch for before, as far as they are there.
+
+        Raises OSError where the kernel has no watch left.
+        """
         known = set(self._watches.values())
-        for path in paths:
-            if path not in known:
-                try:
-                    self._watches[self._inotify.add_watch(path, _MASK)] = path
-                except FileNotFoundError:
-                    continue  # it went: the watch on the folder tells
-                except PermissionError:
-                    self.refused = True
+        wanted = [path for path in dict.fromkeys((*self._lacking, *paths)) if path not in known]
+        lacking: dict[str, OSError] = {}
+        for path in wanted:
+            try:
+                self._watches[self._inotify.add_watch(path, _MASK)] = path
+            except FileNotFoundError:
+                continue  # it went: the watch on the folder tells
+            except PermissionError:
+                self.refused = True
+            except OSError as error:
+                lacking[path] = error
+        self._lacking = tuple(lacking)
+        if lacking:
+            raise next(iter(lacking.values()))
 
     def drain(self) -> bool:
         """Takes the events that are there; whether a file was opened or closed."""

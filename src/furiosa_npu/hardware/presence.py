@@ -14,7 +14,7 @@ class Presence(NamedTuple):
     """What is there of NPUs, by any sign: device file, management folder, PCI device."""
 
     families: tuple[Family, ...]
-    """Warboy before Renegade"""
+    """in the order of FAMILIES"""
     unknown_devices: tuple[str, ...]
     """PCI addresses of the vendor's devices whose family is not known"""
     problems: tuple[Problem, ...]
@@ -45,5 +45,5 @@ def look(roots: Roots) -> Presence:
 
 
 def primary_family(families: Sequence[Family]) -> Family | None:
-    """The family that the node is labelled with and offers: warboy before renegade; None where there is none."""
+    """The family that the node is labelled with and offers: the first of FAMILIES; None where there is none."""
     return next((family for family in FAMILIES if family in families), None)

@@ -2,7 +2,8 @@
 
 import os
 import stat
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from furiosa_npu.hardware.reading import CardUser, DeviceFile, Reading
@@ -21,6 +22,8 @@ _OTHERS = (
     "/dev/zero",
 )
 """How the paths begin that processes have open by the hundred, and under which a container has no NPU."""
+_KERNEL_THREAD = 0x00200000
+"""PF_KTHREAD (Linux `include/linux/sched.h`) in the flags of proc_pid_stat(5)"""
 
 
 class DeviceUser(NamedTuple):
@@ -57,29 +60,61 @@ def _shows_its_files(folder: str) -> bool:
         return False  # closed to us, or gone
 
 
-def find_users(proc: str, devfs: str, own_pid: int, without_files: set[str]) -> tuple[DeviceUser, ...]:
+class Look(NamedTuple):
+    """What was found of a process."""
+
+    cpu_nanoseconds: int | None
+    """what it had run before; None: not to be told"""
+    users: tuple[DeviceUser, ...]
+    kernel: bool
+    """it is a thread of the kernel's: half of all processes, which never have a file open"""
+
+
+def cpu_nanoseconds(pid: int) -> int | None:
+    """How long the process has run, all its threads together (clock_getcpuclockid(3)); None: there is none, or the
+    kernel does not tell."""
+    try:
+        return time.clock_gettime_ns(~pid << 3 | 2)
+    except OSError:
+        return None
+
+
+def find_users(
+    proc: str,
+    devfs: str,
+    own_pid: int,
+    looks: dict[str, Look],
+    cpu_nanoseconds: Callable[[int], int | None] = cpu_nanoseconds,
+) -> tuple[DeviceUser, ...]:
     """Every other process with something like an NPU's device file open, by PID.
 
     Looked at more closely is what lies in `/dev/`, since a container may have its own names for devices (`docker run
     --device /dev/npu0:/dev/accel0`), but for what everybody has open; and what has `npu` in its path: devices wherever
     they lie, and plain files below the devfs root. What ends meanwhile has nothing open; what may not be looked
-    at is left out. `without_files`: processes that had no file open at the last look, half of all, since the kernel's
-    own threads are among them; they are not looked at again while they live, and noted here.
+    at is left out. `looks`: of the time before, by PID, and then of this time. A process that has not run since has
+    opened nothing, and neither it nor the kernel's own threads are looked at again.
     Raises OSError where it cannot be looked: no descriptor is to be had, for this process or on the whole machine.
     """
-    users = []
+    users: list[DeviceUser] = []
     names = {name for name in os.listdir(proc) if name.isdecimal()}
-    without_files &= names
-    for name in sorted(names - without_files - {str(own_pid)}, key=int):
-        folder = f"{proc}/{name}"
-        found = _open_devices(f"{folder}/fd", devfs)
-        if found is None:
-            without_files.add(name)
-            continue
-        if found:
-            command = _command(folder)
-            users += [DeviceUser(int(name), command, number, path) for path, number in found]
+    for name in looks.keys() - names:
+        del looks[name]
+    for name in sorted(names - {str(own_pid)}, key=int):
+        look = looks.get(name)
+        if look is None or not look.kernel:
+            ran = cpu_nanoseconds(int(name))
+            if look is None or ran is None or ran != look.cpu_nanoseconds:
+                look = looks[name] = _look(proc, int(name), devfs, ran)
+        users += look.users
     return tuple(users)
+
+
+def _look(proc: str, pid: int, devfs: str, ran: int | None) -> Look:
+    folder = f"{proc}/{pid}"
+    found = _open_devices(f"{folder}/fd", devfs)
+    command = _command(folder) if found else ""
+    users = tuple(DeviceUser(pid, command, number, path) for path, number in found or ())
+    return Look(ran, users, found is None and _is_kernel_thread(folder))
 
 
 def users_of(card: Reading, users: Sequence[DeviceUser], devfs: str) -> tuple[CardUser, ...]:
@@ -139,6 +174,15 @@ def _device(link: str, path: str, devfs: str) -> list[tuple[str, tuple[int, int]
         return [(path, (os.major(status.st_rdev), os.minor(status.st_rdev)))]
     plain = stat.S_ISREG(status.st_mode) and "npu" in path and path.startswith(f"{devfs}/")
     return [(path, None)] if plain else []
+
+
+def _is_kernel_thread(folder: str) -> bool:
+    try:
+        with open(f"{folder}/stat", encoding="utf-8", errors="replace") as file:
+            flags = file.read().rpartition(")")[2].split()[6]
+        return bool(int(flags) & _KERNEL_THREAD)
+    except (OSError, ValueError, IndexError):
+        return False
 
 
 def _command(folder: str) -> str:

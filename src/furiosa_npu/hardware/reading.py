@@ -7,9 +7,10 @@ Plain `NamedTuple`s: these types are loaded by every agent on every node and by 
 
 from typing import Literal, NamedTuple
 
-Family = Literal["warboy", "renegade"]
+from furiosa_npu.hardware import families
 
-FAMILIES: tuple[Family, ...] = ("warboy", "renegade")
+Family = families.Family
+FAMILIES = families.FAMILIES
 
 DeviceKind = Literal["card", "pe", "fusion", "management", "channel", "bar", "dma", "p2pmem", "other"]
 """card: all PEs, each on its own (Warboy's npu{i}); pe: one PE; fusion: several PEs as one. Only these compute."""

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import Reading, peak_temperature
 from furiosa_npu.health.history import Heartbeat, History, growing
 from furiosa_npu.health.signs import Bounds
@@ -37,25 +38,26 @@ class Finding(NamedTuple):
 
 def faults(
     reading: Reading,
-    required_files: tuple[str, ...],
+    missing_files: tuple[str, ...],
     before: Heartbeat,
     history: History,
     bounds: Bounds,
     now: float,
 ) -> Iterator[Finding]:
-    """The fatal signs that `reading` shows, the worst first; `before` is the heartbeat of the last judgement.
+    """The fatal signs that `reading` shows, the worst first; `before` is the heartbeat of the last judgement, and
+    `missing_files` are those without which the card cannot be handed out.
 
     What `bounds` does not have is turned off.
     """
-    if "no-answer" in bounds and reading.unanswered is not None:
+    if reading.unanswered is not None:
         reason = f"no answer from {reading.unanswered} in {bounds['no-answer']:g} s: the driver hangs"
         yield Finding("unreadable", "no-answer", reason, "no answer from ")
-    # What was never read, or has no device file, is not handed out whatever is turned off.
-    half = not reading.management and ("missing" in bounds or reading.unanswered is not None)
+    # What has no device file is not handed out whatever is turned off.
+    half = "missing" in bounds and not reading.management
     if reading.index is None or not reading.device_files or half:
         yield Finding("starting", "missing", _half_there(reading))
     if "not-alive" in bounds and reading.alive is False:
-        file = "alive" if reading.family == "warboy" else "device_state"
+        file = TRAITS[reading.family].alive_file
         reason = f"not alive: the driver's file {file} says that the card does not run"
         yield Finding("failed", "not-alive", reason)
     if "heartbeat-reset" in bounds and _went_back(before, reading):
@@ -75,10 +77,8 @@ def faults(
         more = f" (and {len(reading.problems) - 1} more)" if len(reading.problems) > 1 else ""
         problem = reading.problems[0]
         yield Finding("unreadable", "malformed", f"{problem}{more}", f"{problem.path}: ")
-    there = {file.name for file in reading.device_files}
-    missing = [name for name in required_files if name not in there]
-    if "missing" in bounds and missing:
-        reason = f"device file {', '.join(missing)} is not there: the driver has not finished"
+    if "missing" in bounds and missing_files:
+        reason = f"device file {', '.join(missing_files)} is not there: the driver has not finished"
         yield Finding("starting", "missing", reason)
 
 

@@ -6,6 +6,12 @@ from furiosa_npu.hardware.reading import Reading
 
 GROWTH_SECONDS = 1.5
 """An error counter that grew counts as growing for so long: longer than a cycle of one second, shorter than two."""
+COUNTED_SECONDS = 0.9
+"""What an error counter grows by is added up for so long: looks come sooner than a cycle while a card waits for a
+second reading. A little less than a second, since a cycle may come a little early."""
+STANDSTILL_SECONDS = 10.0
+"""A heartbeat that moved and has stood still for so long is one that stands still. Less is none: of a card in peace it
+is told every five seconds."""
 
 
 class Counter(NamedTuple):
@@ -28,6 +34,9 @@ class Heartbeat(NamedTuple):
     """when that was first read"""
     moved: bool
     """seen to move since the machine started: only then does standing still say something"""
+    stands_still: bool = False
+    """it moved, and has not for STANDSTILL_SECONDS: since when must not be forgotten, whatever else is said of the
+    card"""
 
 
 class Errors(NamedTuple):
@@ -35,8 +44,10 @@ class Errors(NamedTuple):
 
     totals: tuple[tuple[str, int], ...] = ()
     """its lines at the last reading"""
+    counted: tuple[tuple[str, tuple[float, int]], ...] = ()
+    """the counters of errors that grew: since when it is added up, and by how much"""
     grew: tuple[tuple[str, float], ...] = ()
-    """the counters of errors that grew by the bound or more, and when they last did"""
+    """the counters of errors that grew, and reached the bound with it, and when they last did"""
 
 
 class Standing(NamedTuple):
@@ -66,12 +77,14 @@ NEW = History()
 
 
 def next_heartbeat(before: Heartbeat, reading: Reading | None, now: float) -> Heartbeat:
-    """A card that is not there, or half, has no heartbeat; that it moved before stays known."""
+    """A card that is not there, or half, has no heartbeat; that it moved before stays known. Where the driver does not
+    answer, nothing new is known."""
     if reading is None or not reading.management:
-        return Heartbeat(None, now, before.moved)
+        return before if reading is not None and reading.unanswered else Heartbeat(None, now, before.moved)
     value = reading.heartbeat_seconds
     if value is None or value == before.seconds:
-        return before
+        known = before.moved and before.seconds is not None
+        return before._replace(stands_still=known and now - before.since >= STANDSTILL_SECONDS)
     return Heartbeat(value, now, before.moved or before.seconds is not None)
 
 
@@ -81,12 +94,16 @@ def next_errors(before: Errors, reading: Reading | None, bound: float, now: floa
         return Errors()
     if not reading.error_counters or reading.error_counters == before.totals:
         return before
-    known = dict(before.totals)
-    grew = dict(before.grew)
+    known, counted, grew = dict(before.totals), dict(before.counted), dict(before.grew)
     for name, total in reading.error_counters:
-        if name.endswith("Error") and total - known.get(name, total) >= bound:
+        more = total - known.get(name, total)
+        if not name.endswith("Error") or more <= 0:
+            continue
+        since, count = counted.get(name, (now, 0))
+        counted[name] = (since, count + more) if now - since < COUNTED_SECONDS else (now, more)
+        if counted[name][1] >= bound:
             grew[name] = now
-    return Errors(reading.error_counters, tuple(grew.items()))
+    return Errors(reading.error_counters, tuple(counted.items()), tuple(grew.items()))
 
 
 def growing(errors: Errors, now: float) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.occupancy import pes_in_use
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.cycle_counters import counters_in_use, next_counters
@@ -28,8 +29,8 @@ class Circumstances(NamedTuple):
     """a pod that was served here holds it"""
     disabled: str | None = None
     """why it is configured not to be handed out, or None"""
-    required_files: tuple[str, ...] = ()
-    """names of the device files without which it cannot be handed out, e.g. npu0pe0-1"""
+    missing_files: tuple[str, ...] = ()
+    """names of device files that are not there and without which it cannot be handed out, e.g. npu0pe0-1"""
     users: tuple[str, ...] = ()
     """processes that have it open, as people are told of them: `process 4711 (python3)`"""
     doubt: str | None = None
@@ -55,7 +56,8 @@ def judge(
     else:
         standing = after_fault(before.standing, rules.trust, now, at_first_sight=_is_a_beginning(found))
         finding = found or _GONE
-    if circumstances.disabled is not None and reading is not None:
+    told_to_its_pod = circumstances.held and found is not None
+    if circumstances.disabled is not None and reading is not None and not told_to_its_pod:
         finding = Finding("disabled", "disabled", circumstances.disabled)
     signs = () if reading is None else warnings(reading, rules.bounds)
     history = history._replace(standing=standing)
@@ -81,7 +83,7 @@ def _fault(
 ) -> Finding | None:
     if reading is None:
         return None
-    return next(faults(reading, circumstances.required_files, before.heartbeat, history, rules.bounds, now), None)
+    return next(faults(reading, circumstances.missing_files, before.heartbeat, history, rules.bounds, now), None)
 
 
 def _is_a_beginning(found: Finding | None) -> bool:
@@ -114,10 +116,16 @@ def _good(
 
 
 def _in_use(reading: Reading, circumstances: Circumstances, history: History, now: float) -> bool | None:
-    """Any sign of use is one; None: there is no sign that says no."""
+    """Any sign of use is one; None: there is no sign that says no. That all could be opened says so, too."""
     if circumstances.users or reading.busy:
         return True
-    if reading.family == "warboy":
+    in_use = _shown_in_use(reading, history, now)
+    return False if in_use is None and reading.busy == () else in_use
+
+
+def _shown_in_use(reading: Reading, history: History, now: float) -> bool | None:
+    """By the driver's passive signs."""
+    if TRAITS[reading.family].occupancy == "perf_regs":
         return counters_in_use(reading, history.counters, now)
     signs = pes_in_use(reading)
     if any(sign is True for sign in signs):

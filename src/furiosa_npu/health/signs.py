@@ -6,6 +6,8 @@ docs/health.md shows the table. A bound is a number in the sign's unit; a sign w
 from collections.abc import Mapping, Sequence
 from typing import Literal, NamedTuple
 
+from furiosa_npu.health.history import STANDSTILL_SECONDS
+
 Severity = Literal["fatal", "warning"]
 
 
@@ -21,7 +23,13 @@ class Sign(NamedTuple):
     """of the bound, for people; empty where there is none"""
     meaning: str
     least: float = 0.0
-    """no bound below this"""
+    """no bound below this; 0: over 0"""
+    most: float = 1e9
+    """no bound above this"""
+    whole: bool = False
+    """the bound is a whole number"""
+    never_off: str = ""
+    """why it cannot be turned off; empty: it can"""
 
 
 SIGNS = (
@@ -31,8 +39,10 @@ SIGNS = (
         "fatal",
         1,
         "errors",
-        "a counter of `atr_error` whose name ends in `Error` grew by so many from one look to the next; over when "
-        "1.5 s pass without",
+        "a counter of `atr_error` whose name ends in `Error` grew by so many (a whole number) within a second, or from "
+        "one look to the next where that is longer; over when 1.5 s pass without",
+        least=1,
+        whole=True,
     ),
     Sign(
         "heartbeat-stopped",
@@ -40,7 +50,7 @@ SIGNS = (
         30,
         "seconds",
         "a `heartbeat` that was seen to move stands still for so long (10 at least): the firmware hangs",
-        10,
+        least=STANDSTILL_SECONDS,
     ),
     Sign("heartbeat-reset", "fatal", None, "", "the `heartbeat` went back: the card was reset"),
     Sign(
@@ -57,8 +67,11 @@ SIGNS = (
         "fatal",
         2,
         "seconds",
-        "the driver does not answer a read or an open for so long (0.1 at least)",
-        0.1,
+        "the driver does not answer a read or an open for so long (0.1 at least, 10 at most, since `Allocate` waits "
+        "for it); never off",
+        least=0.1,
+        most=10,
+        never_off="a card that does not answer cannot be vouched for",
     ),
     Sign("pcie-link", "warning", None, "", "the PCIe link is narrower or slower than its maximum"),
     Sign(
@@ -67,26 +80,27 @@ SIGNS = (
         0x172,
         "mask of `throttle_reason`",
         "the card runs slower than it could, for a reason in the mask (by default thermal, hardware and other)",
+        least=1,
+        whole=True,
     ),
 )
 
 NAMES = tuple(sign.name for sign in SIGNS)
 
 Bounds = Mapping[str, float]
-"""Of the signs that are on, by name; 0 for a sign without a bound."""
+"""Of the signs that are on, by name; 0 for a sign without a bound. Those that cannot be turned off are always there."""
 
 DEFAULT_BOUNDS: Bounds = {sign.name: sign.bound or 0.0 for sign in SIGNS}
 
-_LEAST = ", ".join(f"{sign.name} from {sign.least:g} on" for sign in SIGNS if sign.least)
-EXPECTED = f"SIGN=off, SIGN=on or SIGN=BOUND with one of the signs {', '.join(NAMES)}; a bound over 0, {_LEAST}"
+EXPECTED = f"SIGN=off, SIGN=on or SIGN=BOUND with one of the signs {', '.join(NAMES)}"
 
 
 def is_setting(text: str) -> bool:
-    """Whether `text` says something of a sign: `temperature=90`, `throttling=off`, `throttling=0x2`."""
-    try:
-        _parsed(text)
-    except ValueError:
-        return False
+    """Whether `text` says something of a sign: `temperature=90`, `throttling=off`, `throttling=0x2`.
+
+    Raises ValueError, whose text says what of this sign was expected.
+    """
+    _parsed(text)
     return True
 
 
@@ -110,15 +124,33 @@ def _parsed(text: str) -> tuple[Sign, float | None]:
     sign = next((sign for sign in SIGNS if sign.name == name), None)
     if sign is None:
         raise ValueError(EXPECTED)
-    if word in ("on", "off"):
-        return sign, (sign.bound or 0.0) if word == "on" else None
+    if word == "on":
+        return sign, sign.bound or 0.0
+    if word == "off" and not sign.never_off:
+        return sign, None
     if sign.bound is None:
-        raise ValueError(f"{name}=on or {name}=off: this sign has no bound")
+        raise ValueError(_expected(sign))
     try:
-        value = float(int(word, 16)) if word.startswith("0x") else float(word)
-    except ValueError:
-        raise ValueError(EXPECTED) from None
-    if not 0 < value < 1e9 or value < sign.least:
-        least = f"from {sign.least:g} on" if sign.least else "over 0"
-        raise ValueError(f"{name}=BOUND with a bound {least}, in {sign.unit}")
+        value = _number(word)
+    except (ValueError, OverflowError):
+        raise ValueError(_expected(sign)) from None
+    if not sign.least <= value <= sign.most or value == 0 or (sign.whole and not value.is_integer()):
+        raise ValueError(_expected(sign))
     return sign, value
+
+
+def _number(word: str) -> float:
+    """As people write one; hexadecimal after `0x`. Raises ValueError and OverflowError."""
+    if "_" in word or not word.isascii() or word.strip() != word:
+        raise ValueError(word)
+    return float(int(word, 16)) if word.startswith("0x") else float(word)
+
+
+def _expected(sign: Sign) -> str:
+    switch = f"{sign.name}=on" if sign.never_off else f"{sign.name}=off or {sign.name}=on"
+    if sign.bound is None:
+        return f"{switch}: this sign has no bound"
+    number = "a whole number" if sign.whole else "a number"
+    span = f"from {sign.least:g} to {sign.most:.0f}" if sign.least else f"over 0, {sign.most:.0f} at most"
+    why = f"; never off: {sign.never_off}" if sign.never_off else ""
+    return f"{switch}, or {sign.name}=BOUND with {number} {span} ({sign.unit}){why}"

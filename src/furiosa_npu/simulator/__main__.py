@@ -183,9 +183,8 @@ def _show_one(options: argparse.Namespace, now: State) -> None:
 
 
 def _show(options: argparse.Namespace, cards: Sequence[CardState], now: State) -> None:
-    mounted = is_mounted(options.dir)
     for card in cards:
-        words = [f"fault {fault}{_note(fault, mounted)}" for fault in card.faults]
+        words = [f"fault {fault}{_note(options.dir, fault)}" for fault in card.faults]
         words += [f"in use {hold.suffix}" for hold in card.holds]
         words += ["driver unloaded"] if card.card.family in now.unloaded else []
         words = words if card.present else ["removed"]
@@ -193,8 +192,9 @@ def _show(options: argparse.Namespace, cards: Sequence[CardState], now: State) -
         print(f"{facts.name} {facts.family} {facts.uuid or '-'} {facts.pci_bdf}: {', '.join(words) or 'idle'}")
 
 
-def _note(fault: Fault, mounted: bool) -> str:
-    return " (shows through a mount alone)" if KIND[fault.name].through_a_mount and not mounted else ""
+def _note(folder: str, fault: Fault) -> str:
+    root = KIND[fault.name].through
+    return f" (shows through a mount of DIR/{root} alone)" if root is not None and not is_mounted(folder, root) else ""
 
 
 def _complain(error: object, code: int) -> int:

@@ -8,13 +8,9 @@ from typing import cast
 
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError, say
+from furiosa_npu.simulator.families import MODELS, model_of
 
 UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}", re.ASCII)
-
-_SERIAL_PREFIX: dict[Family, str] = {"warboy": "WBYSIM", "renegade": "RNGDSIM"}
-_DEFAULT_TEMPERATURE_CELSIUS: dict[Family, float] = {"warboy": 40.0, "renegade": 35.0}
-_DEFAULT_DRIVER_VERSION: dict[Family, str] = {"warboy": "1.9.2, 3def9c2", "renegade": "2026.2.0, 7b1d2e9"}
-_DEFAULT_POWER_WATTS: dict[Family, float] = {"warboy": 1.37, "renegade": 38.0}
 
 
 def fill(wishes: Sequence[dict[str, object]], taken: Sequence[Card], source: str) -> tuple[Card, ...]:
@@ -43,14 +39,15 @@ def fill(wishes: Sequence[dict[str, object]], taken: Sequence[Card], source: str
             addresses.add(cast(str, said["pci_bdf"]))
         text = next(candidate for candidate in _uuids(f"{position}") if candidate not in uuids)
         uuids.add(text)
+        model = MODELS[family]
         defaults = {
-            "uuid": text.upper() if family == "warboy" else text,
-            "serial": f"{_SERIAL_PREFIX[family]}{position:06}",
+            "uuid": model.uuid_case(text),
+            "serial": f"{model.serial_prefix}{position:06}",
             "numa_node": 0,
             "platform_type": "FuriosaAI",
-            "temperature_celsius": _DEFAULT_TEMPERATURE_CELSIUS[family],
-            "power_watts": _DEFAULT_POWER_WATTS[family],
-            "driver_version": _DEFAULT_DRIVER_VERSION[family],
+            "temperature_celsius": model.temperature_celsius,
+            "power_watts": model.power_watts,
+            "driver_version": model.driver_version,
             "critical_celsius": None,
         }
         cards.append(Card(**(defaults | said)))  # type: ignore[arg-type]
@@ -60,16 +57,16 @@ def fill(wishes: Sequence[dict[str, object]], taken: Sequence[Card], source: str
 def successor(old: Card, uuid_text: str | None, there: Sequence[Card]) -> Card:
     """The card that takes the place of `old`. Raises `ScenarioError` for a UUID that is none, or is another card's."""
     taken = {card.uuid.lower() for card in there}
+    model = model_of(old)
     if uuid_text is None:
-        text = next(text for text in _uuids(f"{old.uuid}/{old.serial}") if text not in taken)
-        new = text.upper() if old.family == "warboy" else text
+        new = model.uuid_case(next(text for text in _uuids(f"{old.uuid}/{old.serial}") if text not in taken))
     elif UUID.fullmatch(uuid_text) is None:
         raise ScenarioError("UUID", say(uuid_text), "8-4-4-4-12 hexadecimal digits")
     elif uuid_text.lower() in taken:
         raise ScenarioError("UUID", say(uuid_text), "another one than that of a card which is there")
     else:
         new = uuid_text
-    return old._replace(uuid=new, serial=f"{_SERIAL_PREFIX[old.family]}{new[:8].upper()}")
+    return old._replace(uuid=new, serial=f"{model.serial_prefix}{new[:8].upper()}")
 
 
 def _uuids(name: str) -> Iterator[str]:

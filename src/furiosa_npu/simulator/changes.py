@@ -9,15 +9,11 @@ from collections.abc import Callable, Sequence
 from furiosa_npu.hardware.reading import FAMILIES, Family
 from furiosa_npu.simulator.card import MAX_INDEX, Card, ScenarioError, say
 from furiosa_npu.simulator.card_defaults import successor
+from furiosa_npu.simulator.families import model_of
 from furiosa_npu.simulator.fault_values import read_fault
 from furiosa_npu.simulator.faults import Fault, kind_of
-from furiosa_npu.simulator.places import device_file
-from furiosa_npu.simulator.renegade import is_older_driver
-from furiosa_npu.simulator.state import PE_RANGES, CardState, Hold, State, UnknownNpuError, find, pe_suffix
+from furiosa_npu.simulator.state import CardState, Hold, State, UnknownNpuError, find
 from furiosa_npu.simulator.tree import of_the_driver, render
-
-_ALL_PES: dict[Family, tuple[tuple[int, int], ...]] = {"warboy": ((0, 1),), "renegade": ((0, 3), (4, 7))}
-"""The widest files that together open every PE."""
 
 
 class ChangeError(RuntimeError):
@@ -32,21 +28,14 @@ def fail(state: State, npu: str, fault: str = "not-alive") -> State:
         if new.name == "heartbeat-reset":
             return card._replace(heartbeat_seconds=0)
         if new.name == "throttling":
-            _refuse_throttling(card.card)
+            reason = model_of(card.card).no_throttling(card.card)
+            if reason is not None:
+                raise ChangeError(f"{card.card.name}: {reason}")
         others = [each for each in card.faults if each.subject != new.subject]
         errors = card.errors + 1 if new.name == "errors" else card.errors
         return card._replace(faults=tuple(sorted([*others, new])), errors=errors)
 
     return _change_present(state, npu, failed)
-
-
-def _refuse_throttling(card: Card) -> None:
-    if card.family == "warboy":
-        raise ChangeError(f"{card.name}: Warboy's driver shows no throttling")
-    if is_older_driver(card.driver_version):
-        raise ChangeError(
-            f"{card.name}: its driver {card.driver_version!r} is of before 2024.2 and shows no throttling"
-        )
 
 
 def recover(state: State, npu: str, fault: str | None = None) -> State:
@@ -119,7 +108,8 @@ def occupy(state: State, npu: str, pes: Sequence[str] = ()) -> State:
     """
 
     def opened(card: CardState) -> CardState:
-        for first, last in _ranges(card, pes) or _ALL_PES[card.card.family]:
+        model = model_of(card.card)
+        for first, last in _ranges(card, pes) or model.widest:
             hold = Hold(first, last)
             if any((h.first_pe, h.last_pe) == (first, last) for h in card.holds):
                 continue
@@ -127,7 +117,7 @@ def occupy(state: State, npu: str, pes: Sequence[str] = ()) -> State:
                 if hold.pes & other.pes:
                     name = card.card.name
                     raise ChangeError(f"{name}{hold.suffix}: busy, {name}{other.suffix} is in use; release it first")
-            if device_file(card.card, hold.suffix) not in there:
+            if model.device_file(card.card, hold.suffix) not in there:
                 raise ChangeError(f"{card.card.name}{hold.suffix}: has no device file, for the card has a fault")
             card = card._replace(holds=tuple(sorted((*card.holds, hold))))
         return card
@@ -195,8 +185,8 @@ def _change_present(state: State, npu: str, change: Callable[[CardState], CardSt
 
 def _ranges(card: CardState, pes: Sequence[str]) -> list[tuple[int, int]]:
     """The user's words for PEs as ranges that the family has a device file for."""
-    ranges = PE_RANGES[card.card.family]
-    names = {pe_suffix(*pair): pair for pair in ranges}
+    model = model_of(card.card)
+    names = dict(zip(model.pe_suffixes, model.pe_ranges, strict=True))
     found = []
     for word in pes:
         pair = names.get(word if word.startswith("pe") else f"pe{word}")

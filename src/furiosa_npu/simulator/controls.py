@@ -5,17 +5,15 @@ A driver takes the number 2 and shows `2 (NORMAL 1)`; a plain file keeps what wa
 
 from collections.abc import Callable
 
+from furiosa_npu.simulator.families import model_of
 from furiosa_npu.simulator.nodes import Text, Tree
-from furiosa_npu.simulator.places import management_folder
-from furiosa_npu.simulator.renegade import GOVERNORS
 from furiosa_npu.simulator.state import CardState, State
-from furiosa_npu.simulator.warboy import PERFORMANCE_MODES
 
 
 def control_path(card: CardState) -> str:
     """The file of a card that is read and written."""
-    file = "performance_mode" if card.card.family == "warboy" else "npu_governor"
-    return f"{management_folder(card.card)}/{file}"
+    model = model_of(card.card)
+    return f"{model.management(card.card)[0]}/{model.control_file}"
 
 
 def take_in(state: State, tree: Tree, read: Callable[[str], str | None]) -> tuple[State, frozenset[str]]:
@@ -32,14 +30,7 @@ def take_in(state: State, tree: Tree, read: Callable[[str], str | None]) -> tupl
         text = read(path) if isinstance(node, Text) else None
         if isinstance(node, Text) and text and text.strip() and text != node.content:
             touched.add(path)
-            cards.append(_written(card, text.strip()))
+            cards.append(model_of(card.card).written(card, text.strip()))
         else:
             cards.append(card)
     return state._replace(cards=tuple(cards)), frozenset(touched)
-
-
-def _written(card: CardState, word: str) -> CardState:
-    if card.card.family == "warboy":
-        modes = {str(number): number for number in range(len(PERFORMANCE_MODES))}
-        return card._replace(performance_mode=modes.get(word, card.performance_mode))
-    return card._replace(governor=word if word in GOVERNORS else card.governor)

@@ -1,8 +1,8 @@
 """What faults make of a card's files, those that plain files can show."""
 
+from furiosa_npu.simulator.families import model_of
 from furiosa_npu.simulator.fault_values import WHOLE_CARD
 from furiosa_npu.simulator.nodes import Device, Text, Tree
-from furiosa_npu.simulator.places import class_entry, device_file, management_folder, management_name
 from furiosa_npu.simulator.state import CardState
 
 RUBBISH = "\x7f?rubbish=\n"
@@ -11,7 +11,8 @@ RUBBISH = "\x7f?rubbish=\n"
 
 def with_faults(card: CardState, tree: Tree) -> Tree:
     """The card's files, `tree` without a fault, as its faults leave them."""
-    folder = management_folder(card.card)
+    model = model_of(card.card)
+    folder, link = model.management(card.card)
     shown = dict(tree)
     for fault in card.faults:
         path = f"{folder}/{fault.value}"
@@ -25,11 +26,10 @@ def with_faults(card: CardState, tree: Tree) -> Tree:
             case "missing":
                 shown.pop(path, None)
             case "device-file-missing":
-                shown.pop(device_file(card.card, "" if fault.value == WHOLE_CARD else fault.value), None)
+                shown.pop(model.device_file(card.card, "" if fault.value == WHOLE_CARD else fault.value), None)
             case "no-device-files":
                 shown = {path: node for path, node in shown.items() if not isinstance(node, Device)}
             case "no-management":
-                link = class_entry(card.card, management_name(card.card))[1]
                 shown = {p: node for p, node in shown.items() if p != link and not p.startswith(f"{folder}/")}
     return shown
 

@@ -4,12 +4,12 @@ import math
 import re
 from collections.abc import Callable
 
+from furiosa_npu.simulator.families import MODELS, model_of
 from furiosa_npu.simulator.faults import SYSTEM_CALL_ERRORS, Fault, FaultError, kind_of
 from furiosa_npu.simulator.nodes import Device, Text, Tree
-from furiosa_npu.simulator.places import device_file, management_folder
-from furiosa_npu.simulator.state import CardState
+from furiosa_npu.simulator.state import CardState, pe_suffix
 
-WIDEST_FUSED = {"warboy": "pe0-1", "renegade": "pe0-3"}
+WIDEST_FUSED = {family: pe_suffix(*model.widest[0]) for family, model in MODELS.items()}
 WHOLE_CARD = "npu"
 """A Warboy's device file without a suffix, as the value of a fault."""
 
@@ -45,7 +45,7 @@ def _mask(text: str, value: str, _card: CardState, _tree: Tree) -> str:
 
 
 def _management_file(text: str, value: str, card: CardState, tree: Tree) -> str:
-    folder = f"{management_folder(card.card)}/"
+    folder = f"{model_of(card.card).management(card.card)[0]}/"
     names = sorted(path.removeprefix(folder) for path in tree if path.startswith(folder))
     if value not in names:
         raise FaultError(text, f"FILE one of {', '.join(names)} ({card.card.family})")
@@ -70,7 +70,7 @@ def _system_call(text: str, value: str, card: CardState, tree: Tree) -> str:
 
 def _device_name(text: str, value: str, card: CardState, tree: Tree) -> str:
     wanted = value or WIDEST_FUSED[card.card.family]
-    first = device_file(card.card, "")
+    first = model_of(card.card).device_file(card.card, "")
     names = sorted(p.removeprefix(first) or WHOLE_CARD for p, node in tree.items() if isinstance(node, Device))
     name = wanted.removeprefix(card.card.name) or WHOLE_CARD
     if name not in names:
@@ -88,4 +88,5 @@ _READERS: dict[str, Callable[[str, str, CardState, Tree], str]] = {
     "unreadable": _management_file,
     "syscall": _system_call,
     "hang": _readable_file,
+    "hang-open": _device_name,
 }

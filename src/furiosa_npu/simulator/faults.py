@@ -1,6 +1,9 @@
 """What can go wrong with a card: each fault's name, its value, and what the drivers' files then show."""
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
+
+Root = Literal["sys", "dev"]
+"""of a simulation, as it may be mounted"""
 
 SYSTEM_CALL_ERRORS = ("EACCES", "EIO", "ENODEV")
 """What `syscall=FILE:ERRNO` may answer."""
@@ -42,8 +45,8 @@ class FaultKind(NamedTuple):
     """where no value is said; None: one has to be said"""
     what: str
     """what the drivers' files show"""
-    through_a_mount: bool = False
-    """a fault of system calls, which plain files cannot have"""
+    through: Root | None = None
+    """of a fault of system calls, which plain files cannot have: the root that has to be mounted for it to show"""
 
     @property
     def usage(self) -> str:
@@ -74,14 +77,23 @@ KINDS = (
         "FILE:ERRNO",
         None,
         f"reading a management file, or perf_regs, fails: {', '.join(SYSTEM_CALL_ERRORS)}",
-        True,
+        "sys",
     ),
-    FaultKind("hang", "FILE", None, "reading a management file, or perf_regs, hangs until the fault is over", True),
+    FaultKind("hang", "FILE", None, "reading a management file, or perf_regs, hangs until the fault is over", "sys"),
+    FaultKind(
+        "hang-open",
+        "NAME",
+        "",
+        "opening a device file to read and write hangs until the fault is over (the widest fused one)",
+        "dev",
+    ),
 )
 """Of both families, unless one is named."""
 
 KIND = {kind.name: kind for kind in KINDS}
-FILE_FAULTS = frozenset(("device-file-missing", "malformed", "empty", "missing", "unreadable", "syscall", "hang"))
+FILE_FAULTS = frozenset(
+    ("device-file-missing", "malformed", "empty", "missing", "unreadable", "syscall", "hang", "hang-open")
+)
 
 USAGES = ", ".join(kind.usage for kind in KINDS)
 

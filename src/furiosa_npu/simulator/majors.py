@@ -3,7 +3,11 @@
 import re
 from collections.abc import Collection
 
-WARBOY_MAJORS = 16
+from furiosa_npu.hardware.reading import Family
+from furiosa_npu.simulator.families import MODELS
+
+_DYNAMIC = (*range(236, 233, -1), *range(510, 383, -1))
+"""as the kernel hands them out"""
 
 
 def parse_taken_majors(proc_devices: str) -> frozenset[int]:
@@ -12,10 +16,12 @@ def parse_taken_majors(proc_devices: str) -> frozenset[int]:
     return frozenset(int(number) for number in re.findall(r"^\s*(\d+)\s", section, re.MULTILINE))
 
 
-def choose_majors(taken: Collection[int]) -> tuple[tuple[int, ...], tuple[int, int]]:
-    """(Warboy's, Renegade's two): from 510 and from 236 downwards, as the kernel hands out dynamic ones."""
-    free = [major for major in range(510, 383, -1) if major not in taken]
-    low = [major for major in range(236, 233, -1) if major not in taken]
-    warboy, rest = free[:WARBOY_MAJORS], free[WARBOY_MAJORS:]
-    renegade = (*low, *rest)[:2]
-    return tuple(warboy), (renegade[0], renegade[1])
+def choose_majors(taken: Collection[int]) -> dict[Family, tuple[int, ...]]:
+    """Each family's driver's."""
+    gone = set(taken)
+    chosen: dict[Family, tuple[int, ...]] = {}
+    for family, model in MODELS.items():
+        free = [major for major in _DYNAMIC[_DYNAMIC.index(model.first_major) :] if major not in gone]
+        chosen[family] = tuple(free[: model.majors])
+        gone.update(chosen[family])
+    return chosen

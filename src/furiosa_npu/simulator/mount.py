@@ -1,10 +1,9 @@
 """`mount`: a simulation's sysfs or devfs root as a file system, whose system calls can fail, hang, or find it busy.
 
-libfuse answers each call in a thread of its own, so that one that hangs delays no other. A read that hangs ends when
-its fault does, when its reader gets a signal, and when the mount ends.
+libfuse answers each call in a thread of its own, so that one that hangs delays no other. A call that hangs ends when
+its fault does, when its caller gets a signal, and when the mount ends.
 """
 
-import contextlib
 import ctypes
 import errno
 import os
@@ -20,8 +19,8 @@ from furiosa_npu.simulator.mount_files import DevFiles, SysFiles
 from furiosa_npu.simulator.mount_mark import mark_mounted
 from furiosa_npu.simulator.simulation import Simulation, WrongRootError
 
-HUNG_READERS = 1000
-"""threads at most: so many reads may hang before the next call has to wait"""
+HUNG_CALLS = 1000
+"""threads at most: so many calls may hang before the next one has to wait"""
 _SECONDS_TO_END = 1.0
 """for libfuse to see that it is unmounted; a file that somebody has open still would keep it longer"""
 _STOPS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
@@ -46,12 +45,12 @@ def mount(
     ending, ended = threading.Event(), threading.Event()
     signal.pthread_sigmask(signal.SIG_BLOCK, _STOPS)
     threading.Thread(target=_end_at_signal, args=(mountpoint, ending, ended), daemon=True).start()
-    files = DevFiles(simulation) if devfs else SysFiles(simulation, lambda: _given_up(libfuse, ending))
+    files = (DevFiles if devfs else SysFiles)(simulation, lambda: _given_up(libfuse, ending))
     files.init = lambda _path: mounted()  # type: ignore[union-attr]
     options: dict[str, object] = {"attr_timeout": 0, "entry_timeout": 0, "negative_timeout": 0}
     if libfuse.fuse_version() >= 312:
-        options["max_threads"] = HUNG_READERS
-    with mark_mounted(simulation.folder) if not devfs else contextlib.nullcontext():
+        options["max_threads"] = HUNG_CALLS
+    with mark_mounted(simulation.folder, "dev" if devfs else "sys"):
         try:
             fuse.FUSE(
                 files,

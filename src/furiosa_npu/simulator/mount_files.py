@@ -10,12 +10,12 @@ import stat
 import threading
 from collections.abc import Callable, Iterable
 
-from furiosa_npu.simulator.mount_view import CallFault, busy_files, call_faults
+from furiosa_npu.simulator.mount_view import CallFault, busy_files, call_faults, hanging_files
 from furiosa_npu.simulator.simulation import Simulation
 from furiosa_npu.simulator.state import State
 
 _LOOK_SECONDS = 0.05
-"""between two looks of a read that hangs at whether it still does"""
+"""between two looks of a call that hangs at whether it still does"""
 
 
 class _Newest:
@@ -42,9 +42,19 @@ class _Tree:
     use_ns = True
     """mfusepy: times are whole nanoseconds"""
 
-    def __init__(self, root: str, state: Callable[[], State]) -> None:
+    def __init__(self, root: str, state: Callable[[], State], given_up: Callable[[], int | None]) -> None:
+        """`given_up()`: the errno for a call that hangs and shall not any more, else None."""
         self._root = root
         self._state = state
+        self._given_up = given_up
+
+    def _wait(self, hangs: Callable[[], bool]) -> None:
+        pause = threading.Event()
+        while hangs():
+            answer = self._given_up()
+            if answer is not None:
+                raise _refused(answer)
+            pause.wait(_LOOK_SECONDS)
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
         status = os.lstat(self._root + path)
@@ -70,9 +80,7 @@ class SysFiles(_Tree):
     """The sysfs root, with faults of system calls. EACCES is the answer to open, the others to read, as of sysfs."""
 
     def __init__(self, simulation: Simulation, given_up: Callable[[], int | None]) -> None:
-        """`given_up()`: the errno for a read that hangs and shall not any more, else None."""
-        super().__init__(simulation.roots.sysfs, _Newest(simulation))
-        self._given_up = given_up
+        super().__init__(simulation.roots.sysfs, _Newest(simulation), given_up)
 
     def open(self, path: str, flags: int) -> int:
         os.lstat(self._root + path)
@@ -82,12 +90,7 @@ class SysFiles(_Tree):
         return 0
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:
-        pause = threading.Event()
-        while self._fault(path).hangs:
-            answer = self._given_up()
-            if answer is not None:
-                raise _refused(answer)
-            pause.wait(_LOOK_SECONDS)
+        self._wait(lambda: self._fault(path).hangs)
         fault = self._fault(path)
         if fault.errno is not None:
             raise _refused(fault.errno)
@@ -104,8 +107,8 @@ class SysFiles(_Tree):
 class DevFiles(_Tree):
     """The devfs root: a plain file for each device, which opens for reading and writing unless its PEs are in use."""
 
-    def __init__(self, simulation: Simulation) -> None:
-        super().__init__(simulation.roots.devfs, _Newest(simulation))
+    def __init__(self, simulation: Simulation, given_up: Callable[[], int | None]) -> None:
+        super().__init__(simulation.roots.devfs, _Newest(simulation), given_up)
 
     def getattr(self, path: str, fh: int | None = None) -> dict[str, int]:
         status = super().getattr(path, fh)
@@ -115,8 +118,10 @@ class DevFiles(_Tree):
 
     def open(self, path: str, flags: int) -> int:
         os.lstat(self._root + path)
-        if flags & os.O_ACCMODE == os.O_RDWR and f"dev{path}" in busy_files(self._state()):
-            raise _refused(errno.EBUSY)
+        if flags & os.O_ACCMODE == os.O_RDWR:
+            self._wait(lambda: f"dev{path}" in hanging_files(self._state()))
+            if f"dev{path}" in busy_files(self._state()):
+                raise _refused(errno.EBUSY)
         return 0
 
     def read(self, path: str, size: int, offset: int, fh: int) -> bytes:

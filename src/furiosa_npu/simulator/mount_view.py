@@ -1,10 +1,11 @@
-"""What only a mount can show of a state: faults of system calls, and device files that are busy. Pure."""
+"""What only a mount can show of a state: faults of system calls, and device files that are busy or hang. Pure."""
 
 import errno
 from typing import NamedTuple
 
-from furiosa_npu.simulator.places import class_entry, device_file, management_folder
-from furiosa_npu.simulator.state import PE_RANGES, CardState, State, pe_suffix
+from furiosa_npu.simulator.families import model_of
+from furiosa_npu.simulator.fault_values import WHOLE_CARD
+from furiosa_npu.simulator.state import CardState, State, pe_suffix
 
 
 class CallFault(NamedTuple):
@@ -31,20 +32,32 @@ def call_faults(state: State) -> dict[str, CallFault]:
 
 
 def _paths(card: CardState, file: str) -> list[str]:
+    model = model_of(card.card)
     if file != "perf_regs":
-        return [f"{management_folder(card.card)}/{file}"]
-    devices = [f"{card.card.name}{pe_suffix(*pair)}" for pair in PE_RANGES[card.card.family]]
-    return [f"{class_entry(card.card, device)[0]}/perf_regs" for device in devices]
+        return [f"{model.management(card.card)[0]}/{file}"]
+    devices = [f"{card.card.name}{suffix}" for suffix in model.pe_suffixes]
+    return [f"{model.class_entry(device)[0]}/perf_regs" for device in devices]
+
+
+def hanging_files(state: State) -> frozenset[str]:
+    """Device files, by path in the tree, whose opening hangs."""
+    return frozenset(
+        model_of(card.card).device_file(card.card, "" if fault.value == WHOLE_CARD else fault.value)
+        for card in state.cards
+        for fault in card.faults
+        if fault.name == "hang-open"
+    )
 
 
 def busy_files(state: State) -> frozenset[str]:
     """Compute files, by path in the tree, of which somebody holds a PE by this file or another."""
     busy = set()
     for card in state.cards:
+        model = model_of(card.card)
         held = frozenset[int]().union(*(hold.pes for hold in card.holds))
-        for first, last in PE_RANGES[card.card.family]:
+        for first, last in model.pe_ranges:
             if held & set(range(first, last + 1)):
-                busy.add(device_file(card.card, pe_suffix(first, last)))
-        if held and card.card.family == "warboy":
-            busy.add(device_file(card.card, ""))
+                busy.add(model.device_file(card.card, pe_suffix(first, last)))
+        if held and model.whole_card_file:
+            busy.add(model.device_file(card.card, ""))
     return frozenset(busy)

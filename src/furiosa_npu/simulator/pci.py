@@ -3,48 +3,40 @@
 Files as in the kernel's Documentation/ABI/testing/sysfs-bus-pci and Documentation/hwmon/sysfs-interface.
 """
 
-from furiosa_npu.hardware.reading import Family
+from furiosa_npu.simulator.families import model_of
 from furiosa_npu.simulator.management import line
 from furiosa_npu.simulator.nodes import Text, Tree, link_between
 from furiosa_npu.simulator.state import CardState
-
-_DEVICE_ID: dict[Family, str] = {"warboy": "0x0000", "renegade": "0x0001"}
-_DRIVER: dict[Family, str] = {"warboy": "npu", "renegade": "rngd"}
-_WIDTH: dict[Family, int] = {"warboy": 8, "renegade": 16}
-_SPEED: dict[Family, str] = {"warboy": "16.0 GT/s PCIe", "renegade": "32.0 GT/s PCIe"}
-_SLOWER: dict[Family, str] = {"warboy": "8.0 GT/s PCIe", "renegade": "16.0 GT/s PCIe"}
-"""One generation below."""
 
 
 def render(state: CardState, hwmon: int, driven: bool) -> Tree:
     """The PCI device; `driven`: with driver link and sensors, numbered `hwmon`."""
     card = state.card
     folder = _folder(card.pci_bdf)
-    width, speed = _WIDTH[card.family], _SPEED[card.family]
+    model = model_of(card)
+    width, speed = model.link_width, model.link_speed
     files = {
         "vendor": line("0x1ed2"),
-        "device": line(_DEVICE_ID[card.family]),
+        "device": line(model.pci_device),
         "class": line("0x120000"),
         "revision": line("0x00"),
         "subsystem_vendor": line("0x1ed2"),
-        "subsystem_device": line(_DEVICE_ID[card.family]),
+        "subsystem_device": line(model.pci_device),
         "numa_node": line(card.numa_node),
         "local_cpus": line("ffffffff"),
         "local_cpulist": line("0-31"),
         "current_link_width": line(width // 2 if state.has("link-narrow") else width),
         "max_link_width": line(width),
-        "current_link_speed": line(_SLOWER[card.family] if state.has("link-slow") else speed),
+        "current_link_speed": line(model.slower_link_speed if state.has("link-slow") else speed),
         "max_link_speed": line(speed),
-        "uevent": Text(
-            f"PCI_CLASS=120000\nPCI_ID=1ED2:{_DEVICE_ID[card.family][2:]}\nPCI_SLOT_NAME={card.pci_bdf}\n", 0o644
-        ),
+        "uevent": Text(f"PCI_CLASS=120000\nPCI_ID=1ED2:{model.pci_device[2:]}\nPCI_SLOT_NAME={card.pci_bdf}\n", 0o644),
     }
     bus = f"sys/bus/pci/devices/{card.pci_bdf}"
     tree: Tree = {f"{folder}/{name}": text for name, text in files.items()}
     if driven:
         sensors = f"{folder}/hwmon/hwmon{hwmon}"
         tree |= {f"{sensors}/{name}": text for name, text in _sensors(state).items()}
-        driver = f"sys/bus/pci/drivers/{_DRIVER[card.family]}"
+        driver = f"sys/bus/pci/drivers/{model.driver}"
         tree[f"sys/class/hwmon/hwmon{hwmon}"] = link_between(f"sys/class/hwmon/hwmon{hwmon}", sensors)
         tree[f"{driver}/{card.pci_bdf}"] = link_between(f"{driver}/{card.pci_bdf}", folder)
         tree[f"{folder}/driver"] = link_between(f"{folder}/driver", driver)
@@ -65,20 +57,10 @@ def _sensors(state: CardState) -> dict[str, Text]:
     card = state.card
     millidegrees = round(float(state.value_of("temperature") or card.temperature_celsius) * 1000)
     microwatts = round(card.power_watts * 1_000_000)
-    files = {"name": line(card.name)}
-    if card.family == "warboy":
-        temperatures = ["AMBIENT", "LPDDR4", "NE", "PCIE", "PEAK", "TOP"]
-        files |= {
-            "in0_label": line("VDD"),
-            "in0_input": line(750),
-            "curr1_label": line("VDD"),
-            "curr1_input": line(round(card.power_watts / 0.75 * 1000)),
-        }
-    else:
-        temperatures = ["PEAK", *(f"NPU_PE{pe}" for pe in range(8)), "AMBIENT"]
-        files["power1_max"] = line(180_000_000)
+    model = model_of(card)
+    files = {"name": line(card.name), **model.more_sensors(card)}
     files |= {"power1_label": line("RMS_TOTAL"), "power1_average": line(microwatts)}
-    for number, label in enumerate(temperatures, start=1):
+    for number, label in enumerate(model.temperatures, start=1):
         files[f"temp{number}_label"] = line(label)
         if card.critical_celsius is not None:
             files[f"temp{number}_crit"] = line(round(card.critical_celsius * 1000))

@@ -67,12 +67,10 @@ class Simulation:
             before = _drop_old(folder, roots)
             os.makedirs(roots.devfs, exist_ok=True)
             os.makedirs(roots.sysfs, exist_ok=True)
-            warboy_majors, renegade_majors = majors.choose_majors(_taken_majors())
             new = State(
                 cards=tuple(CardState(card) for card in cards),
                 plain_files=plain_files or not writer.make_devices(roots.devfs),
-                warboy_majors=warboy_majors,
-                renegade_majors=renegade_majors,
+                majors=majors.choose_majors(_taken_majors()),
             )
             after = render(new)
             writer.refuse_strangers(before, after, roots)

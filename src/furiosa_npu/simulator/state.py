@@ -1,17 +1,11 @@
 """What a simulation is at one instant, and which card of it the user means. Values and pure functions."""
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.simulator.card import Card
 from furiosa_npu.simulator.faults import Fault
-
-PE_COUNT: dict[Family, int] = {"warboy": 2, "renegade": 8}
-PE_RANGES: dict[Family, tuple[tuple[int, int], ...]] = {
-    "warboy": ((0, 0), (1, 1), (0, 1)),
-    "renegade": (*((pe, pe) for pe in range(8)), (0, 1), (2, 3), (4, 5), (6, 7), (0, 3), (4, 7)),
-}
-"""The groups of PEs that the driver has a device file for, first and last, both included."""
 
 CYCLES_A_SECOND = 2_000_000_000
 TASK_CYCLES_A_SECOND = 1_600_000_000
@@ -73,9 +67,8 @@ class State(NamedTuple):
     """in the order of the scenario: positions give hwmon numbers"""
     plain_files: bool
     """device files are plain files, for want of the right to make real ones"""
-    warboy_majors: tuple[int, ...]
-    renegade_majors: tuple[int, int]
-    """(cards and PEs, channels)"""
+    majors: Mapping[Family, tuple[int, ...]]
+    """each driver's"""
     unloaded: tuple[Family, ...] = ()
     """families whose driver is unloaded"""
 

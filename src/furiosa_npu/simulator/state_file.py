@@ -3,7 +3,9 @@
 import json
 from typing import Any
 
+from furiosa_npu.hardware.reading import Family
 from furiosa_npu.simulator.card import Card
+from furiosa_npu.simulator.families import MODELS
 from furiosa_npu.simulator.faults import Fault
 from furiosa_npu.simulator.state import CardState, Hold, State
 
@@ -21,8 +23,7 @@ def to_json(state: State, roots: tuple[str, str]) -> str:
             "format": FORMAT,
             "roots": list(roots),
             "plain_files": state.plain_files,
-            "warboy_majors": list(state.warboy_majors),
-            "renegade_majors": list(state.renegade_majors),
+            **{_majors(family): list(majors) for family, majors in state.majors.items()},
             "unloaded": list(state.unloaded),
             "cards": [card._asdict() | {"card": card.card._asdict()} for card in state.cards],
         },
@@ -41,8 +42,10 @@ def from_json(text: str, path: str) -> tuple[State, tuple[str, str]]:
         state = State(
             cards=tuple(_card(entry) for entry in document["cards"]),
             plain_files=document["plain_files"],
-            warboy_majors=tuple(document["warboy_majors"]),
-            renegade_majors=(document["renegade_majors"][0], document["renegade_majors"][1]),
+            majors={
+                family: tuple(document[_majors(family)][number] for number in range(model.majors))
+                for family, model in MODELS.items()
+            },
             unloaded=tuple(document["unloaded"]),
         )
         return state, (document["roots"][0], document["roots"][1])
@@ -52,6 +55,11 @@ def from_json(text: str, path: str) -> tuple[State, tuple[str, str]]:
         raise StateFileError(
             f"{path}: found {error!r}, expected the state of a simulation: remove the folder and create anew"
         ) from error
+
+
+def _majors(family: Family) -> str:
+    """The key of its driver's majors."""
+    return f"{family}_majors"
 
 
 def _card(entry: dict[str, Any]) -> CardState:

@@ -1,6 +1,7 @@
 """The whole driver tree of a state."""
 
-from furiosa_npu.simulator import pci, renegade, warboy
+from furiosa_npu.simulator import pci
+from furiosa_npu.simulator.families import model_of
 from furiosa_npu.simulator.fault_effects import with_faults
 from furiosa_npu.simulator.nodes import Folder, Tree
 from furiosa_npu.simulator.state import CardState, State
@@ -21,6 +22,4 @@ def render(state: State) -> Tree:
 
 def of_the_driver(state: State, card: CardState) -> Tree:
     """What the card's driver makes: device files and class folders, as they are without a missing or broken file."""
-    if card.card.family == "warboy":
-        return warboy.render(card, state.warboy_majors)
-    return renegade.render(card, state.renegade_majors)
+    return model_of(card.card).render(card, state.majors[card.card.family])

@@ -1,11 +1,11 @@
 """A Warboy as its driver shows it: `/dev/npu{i}*` and `/sys/class/npu_mgmt/npu{i}*`."""
 
+from furiosa_npu.simulator.card import Card
 from furiosa_npu.simulator.management import READ_WRITE, WRITE_ONLY, common_files, line
-from furiosa_npu.simulator.nodes import Device, Text, Tree, link_between
-from furiosa_npu.simulator.places import class_entry, device_file, management_folder
+from furiosa_npu.simulator.model import Model
+from furiosa_npu.simulator.nodes import Text, Tree
 from furiosa_npu.simulator.state import (
     CYCLES_A_SECOND,
-    PE_RANGES,
     TASK_CYCLES_A_SECOND,
     TENSOR_CYCLES_A_SECOND,
     CardState,
@@ -28,20 +28,13 @@ def render(card: CardState, majors: tuple[int, ...]) -> Tree:
     index = card.card.index
     major, first_minor = majors[index % len(majors)], index // len(majors) * MINORS_A_CARD
     tree: Tree = {}
-    for offset, suffix in enumerate(_SUFFIXES):
-        name = f"npu{index}{suffix}"
-        minor = first_minor + offset
-        folder, link = class_entry(card.card, name)
-        tree[f"{folder}/dev"] = line(f"{major}:{minor}")
-        tree[f"{folder}/uevent"] = Text(f"MAJOR={major}\nMINOR={minor}\nDEVNAME={name}\n", 0o644)
-        tree[link] = link_between(link, folder)
-        if suffix not in _SYSFS_ONLY:
-            tree[device_file(card.card, suffix)] = Device(major, minor)
-    management = management_folder(card.card)
+    for minor, suffix in enumerate(_SUFFIXES, start=first_minor):
+        tree |= MODEL.device(card.card, suffix, (major, minor), has_file=suffix not in _SYSFS_ONLY)
+    management, _ = MODEL.management(card.card)
     tree |= {f"{management}/{file}": text for file, text in _management(card, major, first_minor).items()}
-    for first, last in PE_RANGES["warboy"]:
+    for first, last in MODEL.pe_ranges:
         hold = next((h for h in card.holds if (h.first_pe, h.last_pe) == (first, last)), None)
-        folder, _ = class_entry(card.card, f"npu{index}{pe_suffix(first, last)}")
+        folder, _ = MODEL.class_entry(f"{card.card.name}{pe_suffix(first, last)}")
         tree[f"{folder}/perf_regs"] = _perf_regs(hold)
     return tree
 
@@ -83,3 +76,44 @@ def _perf_regs(hold: Hold | None) -> Text:
     }
     content = "".join(f"{key}: 0x{value & 0xFFFFFFFF:x}\n" for key, value in values.items())
     return Text(content, 0o444 if hold else 0o000)
+
+
+def _more_sensors(card: Card) -> dict[str, Text]:
+    return {
+        "in0_label": line("VDD"),
+        "in0_input": line(750),
+        "curr1_label": line("VDD"),
+        "curr1_input": line(round(card.power_watts / 0.75 * 1000)),
+    }
+
+
+def _written(card: CardState, word: str) -> CardState:
+    modes = {str(number): number for number in range(len(PERFORMANCE_MODES))}
+    return card._replace(performance_mode=modes.get(word, card.performance_mode))
+
+
+MODEL = Model(
+    pci_device="0x0000",
+    driver="npu",
+    link_width=8,
+    link_speed="16.0 GT/s PCIe",
+    slower_link_speed="8.0 GT/s PCIe",
+    temperatures=("AMBIENT", "LPDDR4", "NE", "PCIE", "PEAK", "TOP"),
+    device_folder="dev",
+    class_prefix="npu_mgmt/",
+    management_suffix="_mgmt",
+    pe_count=2,
+    pe_groups=((0, 1),),
+    majors=16,
+    first_major=510,
+    serial_prefix="WBYSIM",
+    temperature_celsius=40.0,
+    power_watts=1.37,
+    driver_version="1.9.2, 3def9c2",
+    render=render,
+    uuid_case=str.upper,
+    whole_card_file=True,
+    more_sensors=_more_sensors,
+    control_file="performance_mode",
+    written=_written,
+)
