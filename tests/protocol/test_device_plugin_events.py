@@ -36,7 +36,7 @@ async def test_without_inotify_it_looks_once_a_second_and_says_so(folder: str) -
         port = free_port()
         plugin = await node.start_plugin(listen_address=f"127.0.0.1:{port}", through=WITHOUT_INOTIFY)
         for resource in RESOURCES:
-            await until_health(node, resource, HEALTHY, seconds=SECONDS)
+            await until_health(node, resource, HEALTHY)
         assert len(said(node, "no events from the kernel")) == 1
         assert "EMFILE" in said(node, "looking once a second instead")[0]
         node.simulation.add(card_id(1))

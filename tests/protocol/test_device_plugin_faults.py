@@ -16,9 +16,11 @@ from tests.protocol.plugin_node import (
     cards,
     free_port,
     get,
+    health,
     plugin_node,
     pod,
     refusal,
+    until,
     until_folder,
     until_health,
 )
@@ -40,6 +42,8 @@ FATAL: dict[str, tuple[Family, str]] = {
     "missing=busname": ("renegade", "is unreadable: "),
 }
 """Fault to the family that has it here, and the words in which it is refused."""
+LONGER = {"heartbeat-reset": ("--probation-seconds=10",)}
+"""Options where nothing but the probation keeps the card back: so long that lists and refusal are seen in it."""
 WARNINGS: dict[str, tuple[Family, str]] = {
     "link-narrow": ("warboy", "the PCIe link is x4 wide, expected x8"),
     "link-slow": ("renegade", "the PCIe link runs at 16 GT/s, expected 32"),
@@ -53,16 +57,16 @@ async def test_a_card_with_a_fault_is_kept_back_and_comes_back(folder: str, faul
     family, words = FATAL[fault]
     async with Node(folder, cards(family, family)) as node:
         node.simulation.advance(60)
-        await node.start_plugin()
+        await node.start_plugin(*LONGER.get(fault, ()))
         await node.until_allocatable(ALPHA, 2, SECONDS)
         await node.start_simulator()
         node.simulation.fail(card_id(1), fault)
         for resource in RESOURCES:
-            await until_health(node, resource, HEALTHY, UNHEALTHY, seconds=SECONDS)
+            await until_health(node, resource, HEALTHY, UNHEALTHY)
         assert f"npu1 ({card_id(1)}) {words}" in await refusal(node, ALPHA, card_id(1))
         assert (await node.kubelet.run(pod("other", {ALPHA: 1}))).phase == "Running"
         node.simulation.recover(card_id(1))
-        await until_health(node, ALPHA, HEALTHY, HEALTHY, seconds=SECONDS)
+        await until_health(node, ALPHA, HEALTHY, HEALTHY)
 
 
 @pytest.mark.parametrize("fault", WARNINGS)
@@ -126,3 +130,20 @@ async def test_a_fault_is_remembered_by_the_next_agent(folder: str) -> None:
             ["npu0", card_id(0), "idle"],
             ["npu1", card_id(1), "probation"],
         ]
+
+
+async def test_a_driver_that_is_loaded_after_the_agent_brings_its_cards(folder: str) -> None:
+    """Not a trace of an NPU at the start: registered with nothing to offer, ready, and the cards come when they do."""
+    port = free_port()
+    async with Node(folder, cards("warboy", "warboy")) as node:
+        node.simulation.unload_driver()
+        await node.start_plugin(listen_address=f"127.0.0.1:{port}")
+        for resource in RESOURCES:
+            await until(node, lambda name=resource: name in node.kubelet.books.lists, f"{resource} is listed")  # type: ignore[misc]
+            assert health(node, resource) == {}
+        assert await get(port, "/readyz") == (200, "ok\n")
+        node.simulation.load_driver()
+        for resource in RESOURCES:
+            await until_health(node, resource, HEALTHY, HEALTHY)
+        assert (await node.kubelet.run(pod("first", {ALPHA: 2}))).phase == "Running"
+        assert len(node.kubelet.journal.of("Register", ALPHA)) == 1

@@ -5,13 +5,16 @@ import os
 import random
 import resource
 import socket
+import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
+from pathlib import Path
 
 import pytest
 
 from furiosa_npu.agent.http import MAXIMUM_CONNECTIONS
 from furiosa_npu.demo.node import Node
-from tests.protocol.plugin_node import SECONDS, cards, said
+from tests.protocol.plugin_node import SECONDS, cards, free_port, said
 
 PROBE_SECONDS = 1.0
 """`timeoutSeconds` of a probe that sets none"""
@@ -104,20 +107,25 @@ def many_files() -> Iterator[None]:
     resource.setrlimit(resource.RLIMIT_NOFILE, before)
 
 
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
-
-
-async def _livez(port: int) -> bytes:
-    """The whole answer. Raises TimeoutError after a probe's time."""
-    async with asyncio.timeout(PROBE_SECONDS):
+async def _livez(port: int, plugin: int) -> bytes:
+    """The whole answer, in a probe's time: without that in which plugin or client were kept waiting for a processor."""
+    started = time.monotonic() - _kept_waiting(plugin) - _kept_waiting(os.getpid())
+    async with asyncio.timeout(SECONDS):
         reader, writer = await asyncio.open_connection("127.0.0.1", port)
         writer.write(b"GET /livez HTTP/1.1\r\nHost: node\r\n\r\n")
         answer = await reader.read()
         writer.close()
-        return answer
+    assert time.monotonic() - _kept_waiting(plugin) - _kept_waiting(os.getpid()) - started < PROBE_SECONDS
+    return answer
+
+
+def _kept_waiting(pid: int) -> float:
+    """Seconds in which the process' threads could run and had no processor (/proc/PID/schedstat of each thread)."""
+    nanoseconds = 0
+    for thread in Path(f"/proc/{pid}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):  # it has ended
+            nanoseconds += int((thread / "schedstat").read_text().split()[1])
+    return nanoseconds / 1e9
 
 
 def _kib(pid: int, name: str) -> int:
@@ -132,29 +140,29 @@ def _descriptors(pid: int) -> int:
 @pytest.mark.parametrize("act", ACTS, ids=lambda act: act.__name__.strip("_"))
 async def test_a_probe_is_answered_in_its_time_whatever_clients_do(folder: str, act: Act) -> None:
     """While they do it and while they hold their connections; nothing of them is left after."""
-    port = _free_port()
+    port = free_port()
     async with Node(folder, cards("warboy")) as node:
         plugin = await node.start_plugin(listen_address=f"127.0.0.1:{port}")
         await node.until_allocatable("furiosa.ai/npu", 1, SECONDS)
-        expected = await _livez(port)
+        expected = await _livez(port, plugin.pid)
         assert expected.startswith(b"HTTP/1.1 200 OK\r\n")
         with open(f"/proc/{plugin.pid}/clear_refs", "w", encoding="ascii") as highest:  # noqa: ASYNC230 - procfs
             highest.write("5")  # forgets what the start took
         rest, descriptors = _kib(plugin.pid, "VmRSS"), _descriptors(plugin.pid)
         acting = asyncio.create_task(asyncio.to_thread(act, port))
         while not acting.done():
-            assert await _livez(port) == expected
+            assert await _livez(port, plugin.pid) == expected
         clients = await acting
         try:
-            assert await _livez(port) == expected
+            assert await _livez(port, plugin.pid) == expected
             assert _kib(plugin.pid, "VmHWM") - rest < GROWTH_KIB
             assert _descriptors(plugin.pid) <= descriptors + 2 * MAXIMUM_CONNECTIONS
         finally:
             for client in clients:
                 client.close()
         for _ in range(1000):
-            if _descriptors(plugin.pid) <= descriptors:
+            if (left := _descriptors(plugin.pid)) <= descriptors:
                 break
-            await _livez(port)
-        assert _descriptors(plugin.pid) <= descriptors
+            await _livez(port, plugin.pid)
+        assert left <= descriptors
         assert not said(node, "traceback")

@@ -7,7 +7,7 @@ import pytest
 
 from furiosa_npu.demo.node import Node
 from tests.protocol.api_server import ApiServer, api_server
-from tests.protocol.plugin_node import ALPHA, card_id, cards, client, plugin_node, said
+from tests.protocol.plugin_node import ALPHA, SECONDS, card_id, cards, client, plugin_node, said
 from tests.protocol.test_device_plugin_cdi import folder_is_there, write
 from tests.protocol.test_device_plugin_told import eventually, options
 
@@ -101,7 +101,7 @@ async def test_a_new_node_whose_folder_cannot_be_written_gets_device_files(folde
         async with Node(folder, cards("warboy")) as node:
             write(node.cdi_dir, "")
             await node.start_plugin(*options(tmp_path, server.url))
-            await node.until_allocatable(ALPHA, 1, 20)
+            await node.until_allocatable(ALPHA, 1, SECONDS)
             await eventually(lambda: bool(said(node, AS_FILES)), AS_FILES)
             (line,) = said(node, AS_FILES)
             assert f"{node.cdi_dir}/furiosa.ai-npu.json: cannot be read: Not a directory" in line

@@ -6,7 +6,7 @@ import resource
 import socket
 from pathlib import Path
 
-from tests.protocol.plugin_node import ALPHA, HEALTHY, SECONDS, cards, plugin_node, sockets, until_health
+from tests.protocol.plugin_node import ALPHA, HEALTHY, cards, plugin_node, sockets, until_health
 
 
 async def test_a_connection_that_cannot_be_accepted_is_not_the_end_of_the_plugin(folder: Path) -> None:
@@ -26,4 +26,4 @@ async def test_a_connection_that_cannot_be_accepted_is_not_the_end_of_the_plugin
             peer.close()
         assert plugin.exit_code is None
         resource.prlimit(plugin.pid, resource.RLIMIT_NOFILE, before)
-        await until_health(node, ALPHA, HEALTHY, seconds=SECONDS)
+        await until_health(node, ALPHA, HEALTHY)

@@ -1,19 +1,23 @@
 """Two resource names over one pool: what is in use under one is neither offered nor given under the other."""
 
 import asyncio
+import json
 
 import pytest
 
+from furiosa_npu.demo import checkpoint_file
 from furiosa_npu.demo.node import Node
 from furiosa_npu.demo.plugin_client import PluginError
 from furiosa_npu.demo.pods import Pod
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
+from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from furiosa_npu.kubelet.deviceplugin_v1beta1 import ContainerAllocateResponse
 from tests.protocol.plugin_node import (
     ALPHA,
     HEALTHY,
     PLAIN,
     RESOURCES,
+    SECONDS,
     UNHEALTHY,
     card_id,
     cards,
@@ -25,6 +29,7 @@ from tests.protocol.plugin_node import (
     pod,
     refusal,
     until,
+    until_folder,
     until_health,
 )
 
@@ -34,7 +39,7 @@ async def _run(node: Node, *pods: Pod) -> None:
     for each in pods:
         status = await node.kubelet.run(each)
         assert status.phase == "Running", status
-        await node.until_seen(each, 10)
+        await node.until_seen(each, SECONDS)
 
 
 async def test_in_use_under_one_name_is_unhealthy_under_the_other(folder: str) -> None:
@@ -123,7 +128,7 @@ async def test_an_impossible_preference_degrades(folder: str) -> None:
 
 
 async def test_what_a_pod_gave_back_is_offered_under_the_other_name(folder: str) -> None:
-    """Nobody tells the plugin: it asks pod-resources, and lists the card within the promised time."""
+    """Nobody tells the plugin: it asks pod-resources, and lists the card."""
     async with plugin_node(folder, cards("warboy")) as node:
         gone = pod("gone", {ALPHA: 1})
         await _run(node, gone)
@@ -203,3 +208,30 @@ async def test_a_pod_under_the_same_name_does_not_wait_to_be_noticed(folder: str
             assert (await node.kubelet.run(each)).phase == "Running"
             node.kubelet.end(each)
         assert [type(call.answer) for call in node.kubelet.journal.of("Allocate")] == [v1beta1.AllocateResponse] * 4
+
+
+async def test_the_kubelets_checkpoint_tells_the_truth_in_the_end(folder: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kubelet writes it without its lock: the older of two copies may be written last, and nothing would renew it."""
+    write, last = checkpoint_file.write, dict[str, str]()
+
+    def one_behind(path: str, text: str) -> None:
+        write(path, last.get(path, text))
+        last[path] = text
+
+    monkeypatch.setattr(checkpoint_file, "write", one_behind)
+    async with plugin_node(folder, cards("warboy")) as node:
+        holder = pod("holder", {ALPHA: 1})
+        await _run(node, holder)
+        await until_health(node, PLAIN, UNHEALTHY)
+        node.kubelet.end(holder)
+        await until_health(node, PLAIN, HEALTHY)
+        await until_folder(
+            node.device_plugins_dir, lambda: _offered(node) == {ALPHA: [card_id(0)], PLAIN: [card_id(0)]}
+        )
+
+
+def _offered(node: Node) -> dict[str, list[str]]:
+    """By the checkpoint."""
+    with open(f"{node.device_plugins_dir}/{FILE_NAME}", encoding="utf-8") as file:
+        found: dict[str, list[str]] = json.load(file)["Data"]["RegisteredDevices"]
+    return found

@@ -33,7 +33,7 @@ from tests.protocol.plugin_node import (
     ALPHA,
     HEALTHY,
     PLAIN,
-    PROMISED_SECONDS,
+    SECONDS,
     UNHEALTHY,
     card_id,
     cards,
@@ -256,4 +256,4 @@ async def test_a_stranger_with_a_stream_is_not_taken_for_the_kubelet(folder: str
                 received += await asyncio.to_thread(stranger.socket.recv, 65536)
             node.kubelet.hang_up(PLAIN)
             await until(node, lambda: len(node.kubelet.journal.of("Register", PLAIN)) == 2, "it registers again")
-            await node.until_allocatable(PLAIN, 1, PROMISED_SECONDS)
+            await node.until_allocatable(PLAIN, 1, SECONDS)

@@ -95,3 +95,13 @@ async def test_a_bad_option_is_wrong_use() -> None:
     code, _, err = await _command("--default-pe", "mixed")
     assert code == 2
     assert all(word in err for word in ("--default-pe", "mixed", "fused", "single"))
+
+
+async def test_a_first_probation_longer_than_the_longest_is_wrong_use() -> None:
+    """Both are named, with where the second comes from."""
+    code, _, err = await _command("--probation-seconds=301")
+    assert code == 2
+    assert err == (
+        "furiosa-npu-plugin: --probation-seconds: found 301, expected at most --probation-longest-seconds, "
+        "which is 300 (default)\n"
+    )

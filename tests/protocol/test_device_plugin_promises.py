@@ -85,4 +85,4 @@ async def test_no_card_is_in_two_pods_and_none_is_lost(folder: str, seed: int) -
         for each in history.running:
             node.kubelet.end(each)
         for resource in (ALPHA, PLAIN):
-            await until_health(node, resource, *[HEALTHY] * len(CARDS), seconds=SECONDS)
+            await until_health(node, resource, *[HEALTHY] * len(CARDS))

@@ -3,6 +3,7 @@
 import pytest
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.watch.memory_file import FILE_NAME
 from tests.protocol.plugin_node import (
     ALPHA,
     HEALTHY,
@@ -16,6 +17,7 @@ from tests.protocol.plugin_node import (
     pod,
     refusal,
     until,
+    until_folder,
     until_health,
 )
 
@@ -40,8 +42,8 @@ async def test_a_restart_keeps_who_holds_what(folder: str, how: str) -> None:
         holder = pod("holder", {ALPHA: 2})
         assert (await node.kubelet.run(holder)).phase == "Running"
         await _restart(node, how)
-        await until_health(node, ALPHA, HEALTHY, HEALTHY, seconds=SECONDS)
-        await until_health(node, PLAIN, UNHEALTHY, UNHEALTHY, seconds=SECONDS)
+        await until_health(node, ALPHA, HEALTHY, HEALTHY)
+        await until_health(node, PLAIN, UNHEALTHY, UNHEALTHY)
         assert f"in use under the name {ALPHA}" in await refusal(node, PLAIN, card_id(1))
         assert (await node.kubelet.start_container(holder, holder.containers[0])).phase == "Running"
         node.kubelet.end(holder)
@@ -54,8 +56,8 @@ async def test_a_restart_keeps_what_an_init_container_holds(folder: str) -> None
         alone = pod("alone", {}, init=({PLAIN: 1},))
         assert (await node.kubelet.run(alone)).phase == "Running"
         await _restart(node, "SIGTERM")
-        await until_health(node, PLAIN, HEALTHY, seconds=SECONDS)
-        await until_health(node, ALPHA, UNHEALTHY, seconds=SECONDS)
+        await until_health(node, PLAIN, HEALTHY)
+        await until_health(node, ALPHA, UNHEALTHY)
         node.kubelet.end(alone)
         await until_health(node, ALPHA, HEALTHY)
 
@@ -71,3 +73,23 @@ async def test_a_restarted_kubelet_keeps_its_pods_cards(folder: str) -> None:
         assert (await node.kubelet.run(pod("second", {ALPHA: 1}))).phase == "Running"
         await node.until_allocatable(PLAIN, 0, SECONDS)
         assert len({call.request for call in node.kubelet.journal.of("Allocate")}) == 2
+
+
+async def test_a_restart_keeps_a_held_card_that_left_the_bus(folder: str) -> None:
+    """The other name lists it unhealthy as before, and its pod's next container is told why it does not start."""
+    async with plugin_node(folder, cards("warboy", "warboy")) as node:
+        holder = pod("holder", {ALPHA: 2})
+        assert (await node.kubelet.run(holder)).phase == "Running"
+        await node.until_seen(holder, SECONDS)
+        node.simulation.remove("npu1")
+        await until_folder(folder, lambda: '"state": "gone"' in _remembered(folder))
+        await _restart(node, "SIGKILL")
+        await until_health(node, PLAIN, UNHEALTHY, UNHEALTHY)
+        await until_health(node, ALPHA, HEALTHY, HEALTHY)
+        reason = await refusal(node, ALPHA, card_id(1))
+        assert f"npu1 ({card_id(1)}) is gone: the driver shows neither device files" in reason
+
+
+def _remembered(folder: str) -> str:
+    with open(f"{folder}/{FILE_NAME}", encoding="utf-8") as file:
+        return file.read()

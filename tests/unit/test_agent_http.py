@@ -1,5 +1,6 @@
 """Probes and metrics over real sockets on loopback, driven by a selectors loop."""
 
+import gc
 import os
 import resource
 import selectors
@@ -11,8 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furiosa_npu.agent.address import Address
-from furiosa_npu.agent.http import IDLE_SECONDS, MAXIMUM_CONNECTIONS, TEXT, Listener
-from furiosa_npu.agent.http_request import MAXIMUM_BYTES, Fault, Request, parse_request
+from furiosa_npu.agent.http import IDLE_SECONDS, MAXIMUM_CONNECTIONS, Listener
+from furiosa_npu.agent.http_request import MAXIMUM_BYTES, TEXT, Fault, Request, parse_request
 
 BIG = "x" * 8_000_000
 
@@ -235,6 +236,7 @@ def crowded() -> Iterator[Callable[[], None]]:
     before = resource.getrlimit(resource.RLIMIT_NOFILE)
 
     def crowd() -> None:
+        gc.collect()  # what was forgotten gives no descriptor back later
         lowest = os.dup(0)
         os.close(lowest)
         resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, before[1]))

@@ -1,4 +1,4 @@
-"""Modules that are loaded at their first use, and those that the device plugin puts off."""
+"""Modules that are loaded at their first use, and those that the agents on every node put off."""
 
 import importlib
 import subprocess
@@ -100,20 +100,58 @@ def test_a_module_that_is_not_there_is_said_to_be_missing() -> None:
         del sys.modules["no_such_module"]
 
 
+READIED = (
+    "import sys, typing\n"
+    "from furiosa_npu.watch.late_imports import put_late_modules\n"
+    "from furiosa_npu.agent.late_module import LateModule\n"
+    "from furiosa_npu.agent.late_logging import put_late_logging\n"
+    "from furiosa_npu.agent.log import Log\n"
+    "put_late_logging(Log('text', 'info'))\n"
+    "put_late_modules()\n"
+)
+
+
+def _told(flags: list[str], program: str) -> str:
+    done = subprocess.run([sys.executable, *flags, "-c", READIED + program], capture_output=True, text=True, check=True)
+    return done.stdout
+
+
+@pytest.mark.parametrize("agent", ["device_plugin", "dra_driver"])
 @pytest.mark.parametrize("flags", [["-I"], ["-I", "-OO"]])
-def test_importing_the_device_plugin_needs_none_of_what_it_puts_off(flags: list[str]) -> None:
+def test_importing_an_agent_needs_none_of_what_it_puts_off(flags: list[str], agent: str) -> None:
     """Else the memory is spent after all, in the image (-OO) or as pip installs it."""
     program = (
-        "import sys\n"
-        "from furiosa_npu.watch.late_imports import put_late_modules\n"
-        "from furiosa_npu.agent.late_module import LateModule\n"
-        "from furiosa_npu.agent.late_logging import put_late_logging\n"
-        "from furiosa_npu.agent.log import Log\n"
-        "put_late_logging(Log('text', 'info'))\n"
-        "put_late_modules()\n"
-        "import furiosa_npu.device_plugin.app\n"
+        f"import furiosa_npu.{agent}.app\n"
         "late = {name: module for name, module in sys.modules.items() if type(module) is LateModule}\n"
         "print(len(late) > 0, [name for name, module in late.items() if module._loaded])\n"
     )
-    done = subprocess.run([sys.executable, *flags, "-c", program], capture_output=True, text=True, check=True)
-    assert done.stdout == "True []\n"
+    assert _told(flags, program) == "True []\n"
+
+
+def test_the_dra_driver_carries_nothing_of_the_device_plugin_s() -> None:
+    """Neither its messages nor a pool of threads."""
+    modules = "('furiosa_npu.kubelet.deviceplugin_v1beta1', 'concurrent.futures.thread')"
+    program = f"import furiosa_npu.dra_driver.app\nprint([name for name in {modules} if name in sys.modules])\n"
+    assert _told(["-I"], program) == "[]\n"
+
+
+def test_annotations_in_quotes_mean_what_they_meant() -> None:
+    """For whoever asks for them. They are not compiled before: a process' first `compile` makes the types of `ast`."""
+    program = (
+        "print(typing.ForwardRef('int').__forward_code__)\n"
+        "def of(a: typing.Optional['int'], *b: 'typing.List[str]') -> 'bytes': ...\n"
+        "print(typing.get_type_hints(of))\n"
+    )
+    hints = "{'a': typing.Optional[int], 'b': typing.List[str], 'return': <class 'bytes'>}"
+    assert _told(["-I"], program) == f"int\n{hints}\n"
+
+
+def test_a_status_that_is_not_told_is_http_s_own() -> None:
+    """Another version of grpclib may have others in its table."""
+    program = (
+        "from http import HTTPStatus\n"
+        "print(HTTPStatus.NOT_FOUND.value, HTTPStatus.OK.value, HTTPStatus.OK.phrase)\n"
+        "from http import HTTPStatus\n"
+        "print(HTTPStatus.NOT_FOUND.phrase)\n"
+    )
+    assert _told(["-I"], program) == "404 200 OK\nNot Found\n"

@@ -325,6 +325,7 @@ def test_all_agents_share_the_common_options() -> None:
         "sysfs-root",
         "node-name",
         "kubeconfig",
+        "start-jitter-seconds",
         "log-format",
         "log-level",
         "listen-address",

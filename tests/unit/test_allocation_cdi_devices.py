@@ -52,13 +52,6 @@ def test_a_name_that_two_cards_have_is_no_devices() -> None:
     assert _names(*cards) == ["WARBOY-0", "WARBOY-1", "npu1", "RENEGADE-0"]
 
 
-def test_a_name_that_is_another_cards_id_is_not_given_twice() -> None:
-    """A card that shows neither UUID nor address goes by its name, and keeps that."""
-    nameless = warboy(0)._replace(uuid=None, pci_bdf=None)
-    assert _names(nameless, renegade(0)) == ["npu0", "RENEGADE-0"]
-    assert _names(nameless) == ["npu0"]
-
-
 def test_a_card_without_a_uuid_goes_by_its_pci_address() -> None:
     """As towards the kubelet."""
     assert _names(warboy(0)._replace(uuid=None)) == ["0000:01:00.0", "npu0"]
@@ -79,6 +72,18 @@ def test_what_cannot_be_a_device_is_left_out_with_the_reason() -> None:
         "T": "npu3: another card says the UUID T too",
         "0000:05:00.0": "npu4: another card says the UUID T too",
     }
+
+
+def test_a_card_that_has_but_its_number_is_none_where_another_has_that_too() -> None:
+    """`npu0` would be either."""
+    bare = warboy(0)._replace(uuid=None, pci_bdf=None)
+    reason = "npu0: another card is called so too, and this one has neither UUID nor address"
+    for other, names in ((renegade(0), ["RENEGADE-0"]), (renegade(0)._replace(uuid=None, pci_bdf=None), [])):
+        found = node_devices(identify((bare, other), {}), HOST, None)
+        devices = () if found.specification is None else found.specification.devices
+        assert [device.name for device in devices if device.name != "renegade-npu0"] == names
+        assert found.left_out["npu0"] == reason
+    assert _names(bare) == ["npu0"]
 
 
 def test_without_a_card_there_is_no_specification() -> None:

@@ -219,11 +219,18 @@ def test_the_last_look_judges_a_partition_by_its_own_pes() -> None:
     assert (gone.verdict.state, gone.verdict.reason) == ("gone", "another card (NEW) is in its place")
 
 
-def test_a_partition_without_its_device_file_is_not_handed_out() -> None:
-    """The driver has not finished; the other partitions have theirs."""
-    card = renegade(0)
-    card = card._replace(device_files=tuple(file for file in card.device_files if file.name != "npu0pe4-5"))
-    assert in_state(pool_of(card), "starting") == {"pe4-5"}
+@pytest.mark.parametrize(("card", "file"), [(renegade(0), "npu0pe4-5"), (warboy(0), "npu0pe0-1")])
+def test_where_a_device_file_of_one_partition_is_missing_none_is_handed_out(card: Reading, file: str) -> None:
+    """The driver has not finished: a card's fault counts for all its units, at each way to a verdict."""
+    less = card._replace(device_files=tuple(one for one in card.device_files if one.name != file))
+    pool = pool_of(less)
+    assert set(states(pool).values()) == {"starting"}
+    anew = judge_anew(pool, tuple(pool), Seen(()), Ledger(), RULES, 2.0, PARTITIONED)
+    assert set(states(anew).values()) == {"starting"}
+    for unit in pool_of(card).values():
+        look = look_again(unit, less, Seen((less,)), RULES, card.family, 2.0, PARTITIONED)
+        reason = f"device file {file} is not there: the driver has not finished"
+        assert (look.verdict.state, look.verdict.reason) == ("starting", reason)
 
 
 def test_a_card_whose_uuid_cannot_be_read_keeps_its_units() -> None:

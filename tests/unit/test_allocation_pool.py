@@ -2,8 +2,10 @@
 
 from furiosa_npu.allocation.census import Rules, Seen, census, look_again
 from furiosa_npu.allocation.ledger import Entry, Holding, Ledger, hand_out
+from furiosa_npu.allocation.partition import PARTITIONED
 from furiosa_npu.allocation.pool import Offer, Pool, offers, preferred, refusal
 from furiosa_npu.hardware.reading import Problem, Reading
+from furiosa_npu.health.history import Standing
 from tests.unit.readings import renegade, warboy
 
 A, F = "alpha.furiosa.ai/npu", "furiosa.ai/npu"
@@ -185,6 +187,66 @@ def test_a_card_that_shows_neither_uuid_nor_address_has_no_line_in_the_list() ->
     """npu0 is a name for people: it moves from card to card."""
     pool = _pool(warboy(0)._replace(uuid=None, pci_bdf=None, unanswered="/sys/x"), warboy(1))
     assert [offer.id for offer in offers(pool, EMPTY, A)] == ["WARBOY-1"]
+
+
+def test_the_last_look_knows_that_another_card_has_the_same_uuid() -> None:
+    """One reading alone does not show it."""
+    seen = Seen((warboy(0, uuid="SAME"), warboy(1, uuid="SAME")))
+    for unit, reading in zip(_pool(*seen.readings).values(), seen.readings, strict=True):
+        verdict = look_again(unit, reading, seen, RULES, "warboy", 2.0).verdict
+        assert verdict.state == "unreadable"
+        assert "uuid SAME: found on warboy npu0, warboy npu1" in verdict.reason
+
+
+def test_the_last_look_knows_that_a_card_without_a_uuid_may_be_one_that_a_pod_holds() -> None:
+    """The list of a moment ago did not: the pod's card has just shown its own no more."""
+    nameless = warboy(0)._replace(uuid=None)
+    unit = _pool(nameless)["0000:01:00.0"]
+    verdict = look_again(unit, nameless, Seen((nameless,)), RULES, "warboy", 2.0, lost=("WARBOY-7",)).verdict
+    assert (verdict.state, verdict.sign) == ("unreadable", "identity")
+
+
+def test_a_card_that_left_is_not_forgotten_when_another_gets_its_number() -> None:
+    """A driver that is loaded again gives numbers anew; which slot a card was in stays."""
+    first, second = warboy(0), warboy(1)
+    moved = warboy(0, uuid="WARBOY-1")._replace(pci_bdf=second.pci_bdf)
+    pool = _pool(moved, before=_pool(first, second))
+    assert {unit.id: unit.verdict.state for unit in pool.values()} == {"WARBOY-1": "idle", "WARBOY-0": "gone"}
+
+
+def test_a_card_that_was_bad_before_it_showed_its_uuid_is_on_probation_under_it() -> None:
+    """It is the same card, and was not first seen good."""
+    bad = warboy(0)._replace(uuid=None, problems=(Problem("/sys/npu0_mgmt/device_uuid", "EIO", "a UUID"),))
+    before = _pool(bad)
+    assert before["0000:01:00.0"].verdict.state == "unreadable"
+    assert {unit.id: unit.verdict.state for unit in _pool(warboy(0), before=before).values()} == {
+        "WARBOY-0": "probation"
+    }
+
+
+def test_each_part_of_a_card_that_shows_its_uuid_late_keeps_its_own_history() -> None:
+    """What one PE did is not told of the other."""
+    nameless = warboy(0)._replace(uuid=None)
+    before = census({}, Seen((nameless,)), EMPTY, RULES, 1.0, slicing=PARTITIONED)
+    flapped = before["npu-0000-01-00-0-pe1"]
+    standing = Standing(True, 3, 0.5, 0.9)
+    history = flapped.verdict.history._replace(standing=standing)
+    before = {**before, flapped.id: flapped._replace(verdict=flapped.verdict._replace(history=history))}
+    after = census(before, Seen((warboy(0),)), EMPTY, RULES, 1.0, slicing=PARTITIONED)
+    assert {unit.id: unit.verdict.history.standing for unit in after.values()} == {
+        "npu-warboy-0": Standing(True),
+        "npu-warboy-0-pe0": Standing(True),
+        "npu-warboy-0-pe1": standing,
+    }
+
+
+def test_a_held_card_that_nobody_sees_is_unhealthy_at_once_where_that_is_wanted() -> None:
+    """As any other that is held and no longer good."""
+    held = _held(A, "WARBOY-0")
+    assert offers({}, held, A, held_bad_is_unhealthy=True) == (Offer("WARBOY-0", False, None),)
+    assert refusal({}, held, A, "WARBOY-0") == (
+        f"{A}: WARBOY-0 is held by a pod, and nothing of it is seen on this node"
+    )
 
 
 def test_the_last_look_knows_what_the_last_probe_said() -> None:

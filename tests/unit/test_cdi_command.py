@@ -68,6 +68,13 @@ def test_a_folder_or_a_file_is_written_where_it_differs(simulation: Simulation, 
         simulation.add(UUIDS[2])
 
 
+def test_what_a_run_that_was_broken_off_left_is_removed_by_the_next(simulation: Simulation, tmp_path: Path) -> None:
+    """Beside the file that it was to write."""
+    (tmp_path / f".{NAME}.0a1b2c3d.new").write_text("{")
+    assert _generate(simulation, "--output", str(tmp_path / NAME)) == 0
+    assert sorted(os.listdir(tmp_path)) == [NAME, "sim"]
+
+
 def test_furiosactl_is_mounted_where_it_is_named(
     simulation: Simulation, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -11,6 +11,7 @@ import pytest
 
 from furiosa_npu.cdi import spec_file
 from furiosa_npu.cdi.spec_file import SpecFileError
+from furiosa_npu.linux.atomic_file import begun
 from furiosa_npu.linux.inotify import IN_CREATE, IN_MOVED_TO, Inotify
 
 NAME = "furiosa.ai-npu.json"
@@ -56,6 +57,7 @@ def test_what_is_written_beside_has_a_name_that_no_runtime_reads(tmp_path: Path)
     events.close()
     ((_, beside),) = (event for event in seen if event[0] == IN_CREATE)
     assert not beside.endswith((".json", ".yaml"))
+    assert begun(beside) == NAME
     assert [event for event in seen if event[0] == IN_MOVED_TO] == [(IN_MOVED_TO, NAME)]
 
 
@@ -88,12 +90,13 @@ def test_a_full_file_system_leaves_the_old_file_and_nothing_beside(tmp_path: Pat
 
 
 def test_a_read_only_file_system_is_named_as_such(tmp_path: Path) -> None:
-    """Neither written nor removed."""
+    """Neither written nor removed; what is not there is removed all the same, or who never had it could not end."""
     told = _on_a_small_file_system(
         tmp_path,
         "subprocess.run(['mount', '-o', 'remount,ro', os.path.dirname(path)], check=True)\n"
         "tell(lambda: spec_file.write(path, 'new'))\n"
-        "tell(lambda: spec_file.remove(path))\n",
+        "tell(lambda: spec_file.remove(path))\n"
+        "spec_file.remove(path + 'none')\n",
     )
     fault = "Read-only file system: the folder is read-only here: a container needs it mounted writable"
     assert told.splitlines() == [
@@ -101,6 +104,13 @@ def test_a_read_only_file_system_is_named_as_such(tmp_path: Path) -> None:
         f"{tmp_path}/{NAME}: cannot be removed: {fault}",
         f"old ['{NAME}']",
     ]
+
+
+def test_what_cannot_be_looked_for_is_not_said_to_be_gone(tmp_path: Path) -> None:
+    """A folder that nobody can see into may have the file."""
+    (tmp_path / "loop").symlink_to("loop")
+    with pytest.raises(SpecFileError, match="cannot be removed: Too many levels of symbolic links"):
+        spec_file.remove(f"{tmp_path}/loop/{NAME}")
 
 
 def test_a_write_that_is_cut_off_leaves_the_old_file(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from furiosa_npu.cdi.names import file_name, is_device_name, is_kind, qualified
+from furiosa_npu.cdi.names import file_name, is_device_name, is_kind, qualified, transient_file_name, transient_id
 from furiosa_npu.cdi.specification import (
     ContainerEdits,
     Device,
@@ -189,3 +189,11 @@ def test_a_device_is_asked_for_by_kind_and_name_and_its_file_is_called_after_the
     """As the library puts them together."""
     assert qualified("furiosa.ai/npu", "npu0") == "furiosa.ai/npu=npu0"
     assert file_name("furiosa.ai/npu") == "furiosa.ai-npu.json"
+
+
+def test_a_transient_file_tells_what_it_was_made_for() -> None:
+    """That of another kind, and the kind's own, do not."""
+    name = transient_file_name("furiosa.ai/npu", "uid-1")
+    assert (name, transient_id("furiosa.ai/npu", name)) == ("furiosa.ai-npu_uid-1.json", "uid-1")
+    for other in ("furiosa.ai-npu.json", "furiosa.ai-np_uid-1.json", name + ".new"):
+        assert transient_id("furiosa.ai/npu", other) is None

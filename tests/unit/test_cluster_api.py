@@ -36,6 +36,13 @@ def test_a_complaint_says_whose_fault_it_is(status: int, end: str) -> None:
     assert said == "GET /api/v1/nodes/n: the API server answered " + end
 
 
+def test_what_an_admission_policy_forbids_is_no_missing_right() -> None:
+    """The server answers 403 to both."""
+    said = "nodes \"n\" is forbidden: ValidatingAdmissionPolicy 'furiosa-npu-nodes' with binding 'b' denied request: no"
+    told = complaint(get_node("n"), Answer(403, {"message": said}, None))
+    assert told == f"GET /api/v1/nodes/n: the API server answered 403 ({said}): an admission policy forbids it"
+
+
 def test_no_complaint_about_success() -> None:
     """Any 2xx did the work."""
     assert [complaint(get_node("n"), Answer(status, {}, None)) for status in (200, 201, 299)] == [None] * 3
@@ -70,13 +77,15 @@ def test_an_api_server_is_configured_in_a_pod_or_by_kubeconfig() -> None:
     assert not is_configured(None, {"KUBERNETES_SERVICE_HOST": ""})
 
 
-@pytest.mark.parametrize("name", ["n", "warboy-node01", "10.0.0.1", "a" * 63, "a.b-c.d"])
+@pytest.mark.parametrize("name", ["n", "warboy-node01", "10.0.0.1", "a" * 63, "a" * 253, "a.b-c.d"])
 def test_node_names_are_accepted(name: str) -> None:
     """RFC 1123 subdomains."""
     assert is_node_name(name)
 
 
-@pytest.mark.parametrize("name", ["", "A", "a/b", "..", "a..b", "-a", "a-", "a_b", "a" * 64, "a.".join("b" * 130), "é"])
+@pytest.mark.parametrize(
+    "name", ["", "A", "a/b", "..", "a..b", "-a", "a-", "a_b", "a" * 254, "a.".join("b" * 130), "é"]
+)
 def test_what_is_no_node_name_never_reaches_a_path(name: str) -> None:
     """A name is not able to name another resource."""
     assert not is_node_name(name)

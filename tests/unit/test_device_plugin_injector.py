@@ -58,6 +58,15 @@ class Story:
         return [device["name"] for device in json.loads(self.path.read_text())["devices"]]
 
 
+def test_what_a_plugin_that_was_killed_had_begun_to_write_is_removed(tmp_path: Path) -> None:
+    """At the next one's start; other files of the folder are others'."""
+    names = [".furiosa.ai-npu.json.0a1b2c3d.new", ".furiosa.ai-npu_uid-1.json.0a1b2c3d.new", "other.json"]
+    for name in names:
+        (tmp_path / name).write_text("{")
+    NodeSpecification(str(tmp_path), HOST, lambda: None)
+    assert sorted(os.listdir(tmp_path)) == names[1:]
+
+
 def test_nothing_is_written_before_all_cards_are_known(tmp_path: Path) -> None:
     """A plugin that starts finds the file of its predecessor, and pods that were told of it."""
 

@@ -1,12 +1,10 @@
 """What containers get through CDI, and what the kubelet is told."""
 
-from collections.abc import Sequence
-
 from furiosa_npu.allocation.container_edits import Mount
 from furiosa_npu.cdi.specification import to_document
 from furiosa_npu.dra_driver.claim_cdi import AnsweredDevice, answer, device_name, file_name, specification, uid_of_file
 from furiosa_npu.dra_driver.preparation import prepare
-from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedRequest
+from furiosa_npu.dra_driver.prepared import PreparedClaim
 from tests.unit.cdi_rules import complaints
 from tests.unit.claims import POOL, UIDS, WARBOYS, claim, node, result
 
@@ -17,7 +15,7 @@ def _prepared(*devices: tuple[str, str]) -> PreparedClaim:
     return prepare(of, of.results or (), WARBOYS, {}, node())
 
 
-def test_the_specification_has_a_device_a_request_with_files_environment_and_mounts() -> None:
+def test_the_specification_has_a_device_a_request_with_environment_and_mounts_and_one_an_npu_with_files() -> None:
     """Compared whole; the static devices of the node carry no environment, this one names its card."""
     prepared = _prepared(("npu-w0", "npu"))
     request = prepared.requests[0]._replace(mounts=(Mount("/opt/furiosactl", "/usr/bin/furiosactl"),))
@@ -38,7 +36,6 @@ def test_the_specification_has_a_device_a_request_with_files_environment_and_mou
                         "NPU_NPUNAME=npu0",
                         "NPU_PENAME=pe0-1",
                     ],
-                    "deviceNodes": [{"path": f"/dev/{name}", "permissions": "rw"} for name in files],
                     "mounts": [
                         {
                             "hostPath": "/opt/furiosactl",
@@ -47,20 +44,41 @@ def test_the_specification_has_a_device_a_request_with_files_environment_and_mou
                         }
                     ],
                 },
-            }
+            },
+            {
+                "name": f"{device_name(prepared, request)}.npu-w0",
+                "containerEdits": {
+                    "deviceNodes": [{"path": f"/dev/{name}", "permissions": "rw"} for name in files],
+                },
+            },
         ],
     }
 
 
-def test_the_kubelet_is_told_each_device_with_the_cdi_device_of_its_whole_request() -> None:
-    """Under the request's name without subrequest: it is the one by which a pod's container asks."""
+def test_the_kubelet_is_told_each_device_with_a_cdi_device_of_its_own_and_that_of_its_whole_request() -> None:
+    """Its own first: by it the pod's status tells the health of one from another's. Under the request's name without
+    subrequest: it is the one by which a pod's container asks.
+    """
     prepared = _prepared(("npu-w0", "npu/two"), ("npu-w1", "npu/two"))
     name = f"npu.furiosa.ai/claim={device_name(prepared, prepared.requests[0])}"
     assert answer(prepared) == (
-        AnsweredDevice(("npu",), POOL, "npu-w0", (name,), None),
-        AnsweredDevice(("npu",), POOL, "npu-w1", (name,), None),
+        AnsweredDevice(("npu",), POOL, "npu-w0", (f"{name}.npu-w0", name), None),
+        AnsweredDevice(("npu",), POOL, "npu-w1", (f"{name}.npu-w1", name), None),
     )
     assert name.startswith(f"npu.furiosa.ai/claim={UIDS[0]}-npu-")
+
+
+def test_each_cdi_device_that_the_kubelet_is_told_is_in_the_specification() -> None:
+    """Also where an NPU has no file to give, as one that admin access only looks on."""
+    prepared = _prepared(("npu-w0", "npu"), ("npu-w1", "npu"))
+    request = prepared.requests[0]
+    bare = request.devices[0]._replace(device_nodes=())
+    prepared = prepared._replace(requests=(request._replace(devices=(bare, request.devices[1])),))
+    document = to_document(specification(prepared))
+    assert complaints(document) == []
+    told = {name.partition("=")[2] for device in answer(prepared) for name in device.cdi_device_ids}
+    assert told == {device["name"] for device in document["devices"]}
+    assert [len(device.cdi_device_ids) for device in answer(prepared)] == [1, 2]
 
 
 def test_another_content_has_another_name() -> None:
@@ -70,21 +88,20 @@ def test_another_content_has_another_name() -> None:
     assert names[0] == device_name(_prepared(("npu-w0", "npu")), _prepared(("npu-w0", "npu")).requests[0])
 
 
-def _container(requests: Sequence[PreparedRequest]) -> tuple[dict[str, str], set[str]]:
-    """Environment and device files of a container with several CDI devices, as runtimes inject them: in order."""
-    environment: dict[str, str] = {}
-    for request in requests:
-        environment |= request.environment
-    return environment, {node.container_path for request in requests for node in request.device_nodes}
+def _container(prepared: PreparedClaim) -> tuple[dict[str, str], set[str]]:
+    """Environment and device files of a container with the whole claim, as runtimes inject them: in order."""
+    edits = {one["name"]: one["containerEdits"] for one in to_document(specification(prepared))["devices"]}
+    given = [edits[name.partition("=")[2]] for device in answer(prepared) for name in device.cdi_device_ids]
+    environment = dict(variable.split("=", 1) for one in given for variable in one.get("env", ()))
+    return environment, {node["path"] for one in given for node in one.get("deviceNodes", ())}
 
 
 def test_in_a_container_of_two_requests_the_last_ones_variables_stay_and_the_files_of_both_are_there() -> None:
     """What NPU_* can say is one request's; furiosactl, which reads the files, shows all."""
-    prepared = _prepared(("npu-w0", "a"), ("npu-w1", "b"))
-    environment, files = _container(prepared.requests)
+    environment, files = _container(_prepared(("npu-w0", "a"), ("npu-w1", "b")))
     assert environment["NPU_DEVNAME"] == "npu1pe0-1"
     assert {"/dev/npu0pe0-1", "/dev/npu1pe0-1"} <= files
-    environment, files = _container(_prepared(("npu-w0", "a"), ("npu-w1", "a")).requests)
+    environment, files = _container(_prepared(("npu-w0", "a"), ("npu-w1", "a")))
     assert environment["NPU_DEVNAME"] == "npu0pe0-1,npu1pe0-1"
     assert {"/dev/npu0pe0-1", "/dev/npu1pe0-1"} <= files
 

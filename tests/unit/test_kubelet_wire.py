@@ -198,6 +198,36 @@ def test_a_damaged_message_is_an_error_or_what_protobuf_reads(
     assert decode(message_type, theirs.SerializeToString(), schema) == ours
 
 
+def test_a_message_that_comes_in_parts_is_one() -> None:
+    """As protobuf has it: of a field that is no list, each part adds to those before."""
+    whole = encode(dra_health_v1.DeviceIdentifier("pool", "device"), dra_health_v1.SCHEMA)
+    first, second = whole[:6], whole[6:]
+    raw = b"".join(b"\x0a" + bytes([len(part)]) + part for part in (first, second))
+    found = decode(dra_health_v1.DeviceHealth, raw, dra_health_v1.SCHEMA)
+    assert found.device == dra_health_v1.DeviceIdentifier("pool", "device")
+
+
+@pytest.mark.parametrize(
+    ("message_type", "raw"),
+    [
+        # the key of a map's entry twice, the first no UTF-8
+        (dra_v1.NodeUnprepareResourcesResponse, b"\x0a\x06\x0a\x01\xa2\x0a\x01k"),
+        # a text twice
+        (deviceplugin_v1beta1.RegisterRequest, b"\x0a\x01\xa2\x0a\x01v"),
+        # a message in two parts, the first of which ends in the middle of a text
+        (dra_health_v1.DeviceHealth, b"\x0a\x03\x0a\x02a\x0a\x01b"),
+        (dra_v1.NodeUnprepareResourcesResponse, b"\x0a\x08\x12\x03\x0a\x02a\x12\x01b"),
+    ],
+)
+def test_what_comes_several_times_is_right_each_time(message_type: type[Any], raw: bytes) -> None:
+    """As protobuf has it, though the last, or all together, would be."""
+    schema, module = next((schema, module) for module, one, schema in MESSAGES if one is message_type)
+    with pytest.raises(DecodeError):
+        getattr(module, message_type.__name__).FromString(raw)
+    with pytest.raises(WireError):
+        decode(message_type, raw, schema)
+
+
 def test_unknown_fields_of_a_newer_kubelet_are_skipped() -> None:
     """A field that the schema does not know, of any wire type, changes nothing."""
     known = deviceplugin_v1beta1.DevicePluginOptions(pre_start_required=True)

@@ -124,9 +124,13 @@ def test_a_card_that_begins_to_hang_is_as_it_was_until_the_patience(host: Host) 
     host.simulation.fail("npu2")
     told = host.cycle()
     assert (told[0], told[2].alive) == (before[0], False)
+    assert host.readings.awaited == {NPU[0]}
     host.simulation.recover("npu2")
     told = host.cycle(PATIENCE)
     assert (told[0], told[2].alive) == (before[0]._replace(unanswered=f"/sys/{NPU[0]}"), True)
+    host.desk.answer(NPU[0])
+    host.cycle()
+    assert host.readings.awaited == frozenset()
 
 
 def test_all_cards_may_hang_at_once(host: Host) -> None:

@@ -5,8 +5,11 @@ from collections.abc import Callable, Coroutine
 from types import SimpleNamespace
 from typing import Any, cast
 
-from furiosa_npu.allocation.ledger import Ledger
+import pytest
+
+from furiosa_npu.allocation.ledger import Ledger, Observation
 from furiosa_npu.watch.cycle import BURST_SECONDS, OPENED_SECONDS, Cycle
+from furiosa_npu.watch.pages import live
 from tests.jumping_loop import run
 
 
@@ -17,13 +20,26 @@ class Stage:
         self.looks: list[tuple[float, bool]] = []
         """when the cards were looked at, and whether those who use them were, too"""
         self.cycle_seconds = cycle_seconds
+        self.hangs = False
+        """a scan that begins does not end"""
+        self.seen = Observation(0.0, frozenset(), frozenset(), recorded_is_current=False)
+        """what the kubelet shows"""
+        self.takes_seconds = 0.0
+        """what is to be taken in before a look"""
+        self.all_seen = True
+        """each card has answered"""
+        self.compared = 0
+        """how often the entries of `disable` were held against the cards"""
+        self.readings = SimpleNamespace(is_waited_for=False, host_hangs=self._no)
 
     def _cycle(self) -> Cycle:
         pool = SimpleNamespace(
             undecided=False,
             users_failure=None,
+            all_seen=self.all_seen,
             pool={},
             verdicts={},
+            cards={},
             ledger=Ledger(),
             rules=SimpleNamespace(disable=()),
             scan=self._scan,
@@ -32,29 +48,41 @@ class Stage:
         return Cycle(
             self.cycle_seconds,
             "/dev",
-            cast(Any, SimpleNamespace(is_waited_for=False, host_hangs=self._no)),
+            cast(Any, self.readings),
             cast(Any, pool),
-            cast(Any, SimpleNamespace(at_start=self._nothing, answered=True, containers={})),
+            cast(Any, SimpleNamespace(at_start=self._observed, answered=False, containers={})),
             cast(Any, SimpleNamespace(keep=self._nothing)),
-            cast(Any, SimpleNamespace(now=lambda: ())),
+            cast(Any, SimpleNamespace(now=lambda: (), compare=self._compare)),
             cast(Any, SimpleNamespace(well=self._no)),
             asyncio.get_running_loop().time,
             lambda: None,
             lambda: None,
+            self._take_in,
         )
+
+    async def _take_in(self) -> None:
+        await asyncio.sleep(self.takes_seconds)
 
     async def _scan(self, *, anew: bool, users_anew: bool) -> None:
         self.looks.append((round(asyncio.get_running_loop().time(), 3), users_anew))
+        if self.hangs:
+            await asyncio.Event().wait()
+
+    async def _observed(self) -> Observation:
+        return self.seen
 
     async def _nothing(self, *_: object) -> None:
         pass
+
+    def _compare(self, _: object) -> None:
+        self.compared += 1
 
     def _no(self, *_: object) -> None:
         pass
 
     def tell(self, story: Callable[[], Coroutine[Any, Any, None]]) -> list[tuple[float, bool]]:
         """The looks after the first, while the story was told."""
-        events = cast(Any, SimpleNamespace(renew=self._no, of_folder=True, of_devices=True))
+        events = cast(Any, SimpleNamespace(renew=self._no, of_folder=True, of_devices=True, of_opens=False))
 
         async def whole() -> None:
             self.cycle = self._cycle()
@@ -114,3 +142,86 @@ def test_a_device_file_that_comes_or_a_pod_that_ends_is_looked_at_at_once() -> N
         await asyncio.sleep(0.1)
 
     assert stage.tell(story) == [(5.02, True), (5.12, True), (5.22, True)]
+
+
+def test_a_look_that_does_not_end_shows_at_livez() -> None:
+    """Each turn of the loop is noted, and none where it stands still."""
+    stage = Stage(cycle_seconds=2.0)
+    answers: list[tuple[int, str]] = []
+
+    async def story() -> None:
+        for _ in range(2):
+            await asyncio.sleep(601)
+            answers.append(live(stage.cycle.turned_at, asyncio.get_running_loop().time(), stage.cycle_seconds))
+            stage.hangs = True
+
+    stage.tell(story)
+    stopped = "loop: the last turn was 602 s ago, expected at most 20 s\n"
+    assert answers == [(200, "ok\n"), (503, stopped)]
+
+
+def test_nothing_is_listed_while_neither_pod_resources_nor_checkpoint_tell_who_holds_what() -> None:
+    """A card that a pod got from the last agent, and does not compute on, would go to another under the other name."""
+    stage = Stage(cycle_seconds=1.0)
+    unknown, told = Observation(0.0, None, None, recorded_is_current=False), stage.seen
+    known: list[bool] = []
+
+    async def story() -> None:
+        stage.seen = unknown
+        knowing = asyncio.create_task(stage.cycle.know())
+        await asyncio.sleep(60)
+        known.append(knowing.done())
+        stage.seen = told
+        await asyncio.sleep(2)
+        known.append(knowing.done())
+
+    stage.tell(story)
+    assert known == [False, True]
+
+
+def test_who_has_been_given_cards_is_known_before_they_are_looked_at() -> None:
+    """Else they would be taken for somebody else's. The first look waits for nothing: nothing is offered before."""
+    stage = Stage(cycle_seconds=2.0)
+    stage.takes_seconds = 0.5
+
+    async def story() -> None:
+        await asyncio.sleep(6)
+
+    assert [stage.tell(story), stage.looks[0]] == [[(2.5, False), (5.0, False)], (0.0, True)]
+
+
+def test_who_waits_for_each_cards_answer_waits_longer_than_the_first_list() -> None:
+    """A card that is slow keeps no other from the list; what was said of it before is not taken back meanwhile."""
+    stage = Stage(cycle_seconds=1.0)
+    stage.readings.is_waited_for = True
+    order: list[str] = []
+
+    async def story() -> None:
+        async def after(what: str, coroutine: Coroutine[Any, Any, None]) -> None:
+            await coroutine
+            order.append(what)
+
+        waiting = [
+            asyncio.create_task(after("seen", stage.cycle.seen())),
+            asyncio.create_task(after("answered", stage.cycle.answered())),
+        ]
+        await asyncio.sleep(1.5)
+        assert order == ["seen"]
+        stage.readings.is_waited_for = False
+        await asyncio.gather(*waiting)
+
+    stage.tell(story)
+    assert order == ["seen", "answered"]
+
+
+@pytest.mark.parametrize("all_seen", [False, True])
+def test_entries_of_disable_are_held_against_the_cards_once_each_has_answered(all_seen: bool) -> None:
+    """One that is slow may be the one that is meant."""
+    stage = Stage(cycle_seconds=1.0)
+    stage.all_seen = all_seen
+
+    async def story() -> None:
+        await asyncio.sleep(1.5)
+
+    looks = stage.tell(story)
+    assert (len(looks), stage.compared) == (1, 2 if all_seen else 0)

@@ -1,5 +1,6 @@
-"""Events of the folders of sockets, on real folders: each wakes, whichever came when."""
+"""Events of the folders of sockets and of the devfs root, on real ones: each wakes; a lack of watches is said."""
 
+import errno
 from collections.abc import Callable
 from pathlib import Path
 
@@ -7,6 +8,7 @@ import pytest
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.hardware.reading import Roots
+from furiosa_npu.linux.inotify import Inotify
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.events import Events
 
@@ -89,3 +91,60 @@ def test_a_folder_that_was_made_again_is_watched_again(watched: Watched) -> None
     (watched.folders[0] / "a.sock").touch()
     assert watched.is_woken()
     assert watched.conditions.troubles() == ()
+
+
+class UsedUp:
+    """Events of a devfs root in which no watch is granted on `used_up`: `max_user_watches`."""
+
+    def __init__(self, root: Path, monkeypatch: pytest.MonkeyPatch, used_up: str) -> None:
+        self.devfs = root / "dev"
+        self.devfs.mkdir()
+        self.lines: list[str] = []
+        self.readers: list[Callable[[], None]] = []
+        """what the loop calls where events have come"""
+        self.events = Events(
+            Roots(str(self.devfs), str(root / "sys")),
+            (),
+            lambda _, readable: self.readers.append(readable),
+            Conditions(Log(write=self.lines.append)),
+            on_devices=lambda: None,
+            on_opened=lambda: None,
+            on_folder=lambda: None,
+        )
+        granted = Inotify.add_watch
+
+        def add_watch(inotify: Inotify, path: str, mask: int) -> int:
+            if path == str(self.devfs / used_up) and Path(path).exists():
+                raise OSError(errno.ENOSPC, "No space left on device", path)
+            return granted(inotify, path, mask)
+
+        monkeypatch.setattr(Inotify, "add_watch", add_watch)
+
+    def said(self, words: str) -> int:
+        return sum(words in line for line in self.lines)
+
+
+def test_opens_that_no_watch_is_left_for_are_not_said_to_be_well_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The next look, which brings no paths, heals nothing."""
+    scarce = UsedUp(tmp_path, monkeypatch, "npu0")
+    (scarce.devfs / "npu0").touch()
+    scarce.events.renew([str(scarce.devfs / "npu0")])
+    assert scarce.said("no events from the kernel") == 1
+    scarce.events.renew()
+    assert scarce.said("well again") == 0
+
+
+def test_device_files_in_a_folder_that_no_watch_is_left_for_are_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The log says "looking once a second instead": that is done where events of device files do not come."""
+    scarce = UsedUp(tmp_path, monkeypatch, "rngd")
+    scarce.events.renew()
+    assert scarce.events.of_devices
+    (scarce.devfs / "rngd").mkdir()
+    for readable in scarce.readers:
+        readable()
+    scarce.events.renew()
+    assert (scarce.said("no events from the kernel"), scarce.events.of_devices) == (1, False)

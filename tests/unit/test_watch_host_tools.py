@@ -48,6 +48,28 @@ def test_what_is_there_stays_and_what_differs_is_replaced_not_written_into(sourc
     assert (folder / "furiosactl").read_bytes() == CONTENT[::-1]
 
 
+def test_what_an_agent_that_was_killed_had_begun_to_copy_is_removed(source: Path, tmp_path: Path) -> None:
+    """At the next one's start, also where furiosactl itself is there: it would be 9 MB of the host's disk."""
+    folder = tmp_path / "bin"
+    install(str(source), str(folder))
+    (folder / ".furiosactl.0a1b2c3d.new").write_bytes(CONTENT[:1000])
+    install(str(source), str(folder))
+    assert os.listdir(folder) == ["furiosactl"]
+
+
+def test_two_agents_that_copy_at_once_do_not_write_into_one_file(source: Path, tmp_path: Path) -> None:
+    """In its container each is process 1 or so: the other's file, half written, would be the one that is put there."""
+    folder = tmp_path / "bin"
+    folder.mkdir()
+    others = folder / f"furiosactl.{os.getpid()}.new"
+    with others.open("wb") as file:
+        file.write(b"half")
+        file.flush()
+        install(str(source), str(folder))
+        file.write(b" and half")
+    assert (folder / "furiosactl").read_bytes() == CONTENT
+
+
 def test_a_file_that_goes_is_put_there_again(source: Path, tmp_path: Path) -> None:
     """Else no container with an NPU could start."""
     tools = _tools(source, tmp_path / "bin", [])

@@ -1,20 +1,24 @@
 """The kubelet's books: its checkpoint is asked for no more often than something may have changed in it."""
 
+import asyncio
+import base64
 import json
 from pathlib import Path
 
 import pytest
 
 from furiosa_npu.agent.log import Log
-from furiosa_npu.allocation.ledger import Holding, Ledger, Observation, hand_out, settle
+from furiosa_npu.allocation.ledger import Given, Holding, Ledger, Observation, hand_out, settle
 from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from furiosa_npu.kubelet.client import KubeletError
+from furiosa_npu.kubelet.deviceplugin_v1beta1 import SCHEMA, ContainerAllocateResponse, DeviceSpec
 from furiosa_npu.kubelet.podresources_v1 import (
     ContainerDevices,
     ContainerResources,
     ListPodResourcesResponse,
     PodResources,
 )
+from furiosa_npu.kubelet.wire import encode
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.kubelet_books import LONGEST_PAUSE_SECONDS, KubeletBooks, PodRef
 from tests.jumping_loop import run
@@ -136,3 +140,20 @@ def test_an_init_container_is_known_by_its_pods_uid(kubelet: Kubelet) -> None:
     kubelet.listed = ("X",)
     kubelet.cycles()
     assert kubelet.books.holders(holding) == (PodRef("default", "one", "app"),)
+
+
+def test_at_the_start_it_is_told_which_device_files_pods_were_given(kubelet: Kubelet, tmp_path: Path) -> None:
+    """Two cards of one container are in one answer; an init container and the next one may have the same card."""
+
+    def entry(container: str, *cards: str, files: tuple[str, ...]) -> dict[str, object]:
+        answer = ContainerAllocateResponse({}, devices=tuple(DeviceSpec(f"/dev/{file}") for file in files))
+        kept = base64.b64encode(encode(answer, SCHEMA)).decode()
+        identity = {"PodUID": "u", "ContainerName": container, "ResourceName": RESOURCE}
+        return {**identity, "DeviceIDs": {"-1": list(cards)}, "AllocResp": kept}
+
+    entries = [entry("init", "X", files=("npu0",)), entry("app", "X", "Y", files=("npu0", "npu1"))]
+    entries.append(entry("other", "Z", files=()))
+    (tmp_path / FILE_NAME).write_text(json.dumps({"Data": {"PodDeviceEntries": entries}}))
+    files, both = frozenset({"npu0", "npu1"}), frozenset({"X", "Y"})
+    given = asyncio.run(kubelet.books.at_start()).given
+    assert [given(card) for card in "XYZ"] == [Given(files, both), Given(files, both), None]

@@ -3,15 +3,15 @@
 import asyncio
 import errno
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from furiosa_npu.hardware.reader_threads import Answer, Batch, Job
-from furiosa_npu.hardware.reading import CardUser
-from furiosa_npu.watch.outside_users import LOOK_SECONDS, OutsideUsers
+from furiosa_npu.hardware.reading import CardUser, DeviceFile
+from furiosa_npu.watch.outside_users import ALL_LOOKS, LOOK_SECONDS, OutsideUsers
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 from tests.unit.readings import renegade
 
@@ -63,14 +63,18 @@ class Host:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.ran = 70
         (folder / "7" / "fd").mkdir(parents=True)
         (folder / "7" / "comm").write_text("python3\n")
         self.opens("stdin", "/dev/null")
         self.reader = SlowReader()
-        self.users = OutsideUsers(str(folder / "dev"), self.reader, lambda: self.reader.now, str(folder))
+        self.users = OutsideUsers(
+            str(folder / "dev"), self.reader, lambda: self.reader.now, str(folder), lambda _: self.ran
+        )
         assert self.users.visible
 
     def opens(self, descriptor: str, path: str) -> None:
+        self.ran += 1
         (self.folder / "7" / "fd" / descriptor).symlink_to(path)
 
     def takes_the_card(self) -> None:
@@ -80,6 +84,7 @@ class Host:
         self.opens("card", str(path))
 
     def lets_go(self) -> None:
+        self.ran += 1
         os.unlink(self.folder / "7" / "fd" / "card")
 
     def seen(self, *, anew: bool = False) -> dict[str, tuple[CardUser, ...]]:
@@ -154,14 +159,30 @@ def test_a_look_that_was_wanted_in_vain_is_taken_later(host: Host) -> None:
 
 
 def test_a_look_that_is_wanted_passes_nobody_over(host: Host) -> None:
-    """A process that had no file open at the last look may be the one that just opened a card."""
+    """What was a kernel's thread may have ended, and a process that opens a card may have its number."""
     os.unlink(host.folder / "7" / "fd" / "stdin")
+    host.ran += 1
+    (host.folder / "7" / "stat").write_text("7 (kworker/0:0) I 2 0 0 0 -1 69238880 0 0\n")
     host.reader.now += LOOK_SECONDS
     assert host.seen() == {}
     host.takes_the_card()
     host.reader.now += LOOK_SECONDS
     assert host.seen() == {}, "it is passed over for a minute where nothing is known to have happened"
     assert host.seen(anew=True) == HELD
+
+
+def test_a_process_that_seems_not_to_have_run_is_looked_at_once_a_minute(host: Host) -> None:
+    """Another may have its number, and have run as long; and once it is known that something happened."""
+    host.takes_the_card()
+    host.ran -= 1
+    for _ in range(ALL_LOOKS - 2):
+        host.reader.now += LOOK_SECONDS
+        assert host.seen() == {}
+    host.reader.now += LOOK_SECONDS
+    assert host.seen() == HELD
+    host.lets_go()
+    host.ran -= 1
+    assert host.seen(anew=True) == {}
 
 
 @pytest.mark.parametrize("folder", ["", "/7/fd"])
@@ -187,3 +208,31 @@ def test_processes_that_cannot_be_listed_are_not_the_end_of_the_agent(
         )
     host.reader.now += 1
     assert (host.seen(), host.failure()) == ({}, None)
+
+
+def test_a_process_that_had_no_file_open_is_seen_within_ten_seconds_too(tmp_path: Path) -> None:
+    """As docs/health.md has it of every process outside of pods."""
+    files = tmp_path / "7/fd"
+    files.mkdir(parents=True)
+    (tmp_path / "8/fd").mkdir(parents=True)
+    (tmp_path / "8/fd/0").symlink_to("/dev/null")
+    device = tmp_path / "npu0pe0"
+    device.touch()
+    now = 100.0
+
+    async def story() -> Mapping[str, tuple[CardUser, ...]]:
+        nonlocal now
+        users = OutsideUsers(
+            str(tmp_path), PatientReader(2.0, lambda: now), lambda: now, str(tmp_path), lambda _: int(now)
+        )
+        await users.look(anew=False)
+        (files / "3").symlink_to(device)
+        now += LOOK_SECONDS
+        card = CARD._replace(device_files=(DeviceFile("npu0pe0", "pe", 0, 0, None),))
+        async with asyncio.timeout(30):
+            while not users.of_cards([card]):  # on a slow machine the look comes late
+                await users.look(anew=False)
+                await asyncio.sleep(0.001)
+        return users.of_cards([card])
+
+    assert asyncio.run(story()) == {CARD.key: (CardUser("process 7 (ended meanwhile)", (0,)),)}

@@ -1,12 +1,19 @@
 """Two planes, never both on one node: what their agents' locks let through."""
 
+import asyncio
 import fcntl
 import os
 import subprocess
 import sys
 from pathlib import Path
 
-from furiosa_npu.watch.plane import PlaneLock
+import pytest
+
+from furiosa_npu.agent.log import Log
+from furiosa_npu.watch.conditions import Conditions
+from furiosa_npu.watch.plane import PLANE_SECONDS, until_ours
+from furiosa_npu.watch.plane_lock import Plane, PlaneLock, holder
+from tests.jumping_loop import run
 
 
 def test_agents_of_one_plane_hand_out_together(tmp_path: Path) -> None:
@@ -39,7 +46,7 @@ def test_an_agent_that_is_killed_leaves_no_lock(tmp_path: Path) -> None:
     """The kernel takes it back."""
     program = (
         "import sys, time\n"
-        "from furiosa_npu.watch.plane import PlaneLock\n"
+        "from furiosa_npu.watch.plane_lock import PlaneLock\n"
         "lock = PlaneLock(sys.argv[1], 'dra')\n"
         "print(lock.take(), flush=True)\n"
         "time.sleep(60)\n"
@@ -80,3 +87,51 @@ def test_a_read_only_folder_with_the_files_keeps_nobody(tmp_path: Path) -> None:
     assert sorted(os.listdir(tmp_path)) == ["plane-device-plugin.lock", "plane-dra.lock", "plane.lock"]
     assert all((tmp_path / name).stat().st_size == 0 for name in os.listdir(tmp_path))
     assert PlaneLock(str(tmp_path), "dra").take() is None
+
+
+def test_whoever_waits_for_the_other_plane_is_told_that_it_hands_out(tmp_path: Path) -> None:
+    """So a driver takes back what an earlier one published. Not where an agent decides at this moment, which may be one
+    of its own plane, whose slices those are.
+    """
+    told: list[float] = []
+    plugin, driver = PlaneLock(str(tmp_path), "device-plugin"), PlaneLock(str(tmp_path), "dra")
+    deciding = os.open(tmp_path / "plane.lock", os.O_RDONLY | os.O_CREAT)
+    fcntl.flock(deciding, fcntl.LOCK_EX)
+
+    async def story() -> None:
+        clock = asyncio.get_running_loop().time
+        conditions = Conditions(Log(write=lambda _: None))
+        waiting = asyncio.create_task(until_ours(driver, conditions, lambda: told.append(clock())))
+        await asyncio.sleep(PLANE_SECONDS / 2)
+        assert len(conditions.troubles()) == 1
+        os.close(deciding)
+        assert plugin.take() is None
+        await asyncio.sleep(2 * PLANE_SECONDS)
+        plugin.release()
+        await waiting
+        assert (clock(), conditions.troubles()) == (3 * PLANE_SECONDS, ())
+
+    run(story())
+    assert told == [PLANE_SECONDS, 2 * PLANE_SECONDS]
+
+
+@pytest.mark.parametrize("plane", ["device-plugin", "dra"])
+def test_a_third_sees_whose_agents_hand_out_and_leaves_no_trace(tmp_path: Path, plane: Plane) -> None:
+    """It neither makes a file nor keeps a lock: the other plane may take over at once."""
+    assert (holder(str(tmp_path)), os.listdir(tmp_path)) == (None, [])
+    agent = PlaneLock(str(tmp_path), plane)
+    assert (agent.take(), holder(str(tmp_path)), holder(str(tmp_path))) == (None, plane, plane)
+    agent.release()
+    assert holder(str(tmp_path)) is None
+    assert PlaneLock(str(tmp_path), "dra" if plane == "device-plugin" else "device-plugin").take() is None
+
+
+def test_a_third_that_cannot_tell_says_so(tmp_path: Path) -> None:
+    """A folder that is not mounted is no node on which nobody hands out; nor is one where an agent decides just now."""
+    with pytest.raises(FileNotFoundError):
+        holder(f"{tmp_path}/none")
+    PlaneLock(str(tmp_path), "dra").take()
+    with open(tmp_path / "plane.lock") as deciding:
+        fcntl.flock(deciding, fcntl.LOCK_EX)
+        with pytest.raises(BlockingIOError):
+            holder(str(tmp_path))

@@ -1,14 +1,18 @@
 """What people are told of the cards: events as cards change, and the node's condition, as whole values."""
 
+import json
 from collections.abc import Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from furiosa_npu.cluster.condition import Condition
+from furiosa_npu.agent.settings import Program
+from furiosa_npu.cluster.condition import Condition, patch_node_condition
 from furiosa_npu.cluster.events import Event
 from furiosa_npu.cluster.objects import the_node, the_pod
+from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
+from furiosa_npu.dra_driver.settings import PROGRAM as DRA_DRIVER
 from furiosa_npu.health.signs import NAMES
 from furiosa_npu.watch.kubelet_books import PodRef
 from furiosa_npu.watch.reports import CardReport, Told, condition, final_condition, news
@@ -226,6 +230,26 @@ def test_the_condition_says_the_worst_sign_and_every_card(
         assert said.message == message
 
 
+def test_the_condition_names_every_card_of_a_node_of_eight() -> None:
+    """docs/why-pending.md: every card that is not healthy, by name, UUID and cause."""
+    reports = [
+        CardReport(
+            f"A76AAD68-6855-40B1-9E86-D080852D1C8{number}",
+            f"npu{number}",
+            "warboy",
+            "starting",
+            "missing",
+            "no management folder: the driver has not finished, or the card dropped off the bus",
+            (),
+            (),
+        )
+        for number in range(8)
+    ]
+    body = json.loads(patch_node_condition("n1", condition(reports), 0.0, 0.0).body or "")
+    message = body["status"]["conditions"][0]["message"]
+    assert [report.name for report in reports if f"{report} starting: {report.reason}" not in message] == []
+
+
 def test_a_hand_over_does_not_move_the_condition() -> None:
     """Nothing is written to the API server when pods come and go."""
     assert condition([IDLE, OTHER]) == condition([HELD, OTHER])
@@ -245,8 +269,8 @@ def test_each_sign_is_one_word_in_camel_case(sign: str) -> None:
     assert reason[0].isupper()
 
 
-def test_the_last_word_is_that_nobody_looks() -> None:
-    """Left behind at SIGTERM."""
-    assert final_condition() == Condition(
-        "FuriosaNPUHealthy", "Unknown", "PluginStopped", "furiosa-npu-plugin was stopped: nobody looks at the NPUs"
-    )
+@pytest.mark.parametrize(("agent", "reason"), [(PLUGIN, "PluginStopped"), (DRA_DRIVER, "DriverStopped")])
+def test_the_last_word_is_that_nobody_looks(agent: Program, reason: str) -> None:
+    """Left behind at SIGTERM, by the name of the agent that was stopped."""
+    text = f"{agent.name} was stopped: nobody looks at the NPUs"
+    assert final_condition(agent.name) == Condition("FuriosaNPUHealthy", "Unknown", reason, text)

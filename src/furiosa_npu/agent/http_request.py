@@ -2,6 +2,11 @@
 
 from typing import NamedTuple
 
+TEXT = "text/plain; charset=utf-8"
+
+METRICS = "text/plain; version=0.0.4; charset=utf-8"
+"""Prometheus' text exposition format"""
+
 MAXIMUM_BYTES = 8192
 """of request line and headers together; a kubelet's probe has about 150, Prometheus' scrape about 400"""
 

@@ -9,11 +9,14 @@ that it only calls later. All else of it is the real module.
 """
 
 import sys
+from _frozen_importlib_external import PathFinder
 from _thread import RLock
 from collections.abc import Callable
-from importlib.machinery import PathFinder
 from types import ModuleType
-from typing import Any
+
+TYPE_CHECKING = False  # `typing` may be late itself
+if TYPE_CHECKING:
+    from typing import Any
 
 
 class LateModule(ModuleType):
@@ -27,7 +30,7 @@ class LateModule(ModuleType):
             module.__dict__.update(told, _loading=RLock(), _loaded=False)
             module.__dict__.update({function: module._later(function) for function in functions})
 
-    def __getattr__(self, name: str) -> Any:
+    def __getattr__(self, name: str) -> "Any":
         """Asked for what is not there yet. What the import system asks for (`__path__`) loads nothing."""
         if not name.startswith("__"):
             self._load()
@@ -35,8 +38,8 @@ class LateModule(ModuleType):
                 return self.__dict__[name]
         raise AttributeError(f"module {self.__name__!r} has no attribute {name!r}")
 
-    def _later(self, function: str) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
+    def _later(self, function: str) -> "Callable[..., Any]":
+        def call(*arguments: object, **named: object) -> "Any":
             self._load()
             return self.__dict__[function](*arguments, **named)
 

@@ -32,9 +32,9 @@ class Option(NamedTuple):
     maximum: int | None = None
     """for kind int"""
     accepts: Callable[[str], bool] | None = None
-    """for kinds string and list: whether this text will do"""
+    """for kinds string and list: whether this text will do; or raises ValueError, whose text says what would instead"""
     expected: str = ""
-    """with `accepts`: what would do, for the error's text"""
+    """with `accepts`: what would do, for the error's text where `accepts` says nothing of its own"""
 
     @property
     def field(self) -> str:

@@ -95,6 +95,15 @@ def common_options(listen_address: Address) -> tuple[Option, ...]:
             None,
             "How to reach the API server outside a cluster. Without it: the pod's own service account.",
         ),
+        Option(
+            "start-jitter-seconds",
+            "int",
+            1,
+            "After its start the agent waits up to so many seconds, left to chance, before it asks the API server: a "
+            "thousand nodes that come back at once do not ask at once. Nothing on the node waits for it. 0: none.",
+            minimum=0,
+            maximum=600,
+        ),
         Option("log-format", "choice", "text", "Log lines for people (text) or machines (json).", (), ("text", "json")),
         Option(
             "log-level",

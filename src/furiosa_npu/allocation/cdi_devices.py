@@ -11,7 +11,7 @@ from typing import NamedTuple
 from furiosa_npu.allocation.container_edits import ContainerEdits, file_edits
 from furiosa_npu.cdi import specification as cdi
 from furiosa_npu.cdi.names import EXPECTED_DEVICE_NAME, is_device_name
-from furiosa_npu.hardware.reading import Reading, Roots
+from furiosa_npu.hardware.reading import FAMILIES, Reading, Roots
 
 KIND = "furiosa.ai/npu"
 
@@ -40,6 +40,8 @@ def node_devices(cards: Mapping[str, Reading], roots: Roots, furiosactl_host_pat
             left_out[unit] = f"{card.name}: no driver has taken it"
         elif card.uuid is not None and uuids[card.uuid] > 1:
             left_out[unit] = f"{card.name}: another card says the UUID {card.uuid} too"
+        elif unit == card.name and names[unit] > 1:
+            left_out[unit] = f"{card.name}: another card is called so too, and this one has neither UUID nor address"
         elif not is_device_name(unit):
             left_out[unit] = f"{card.name}: its UUID is '{unit}', expected for CDI: {EXPECTED_DEVICE_NAME}"
         elif not edits.device_nodes:
@@ -59,6 +61,6 @@ def to_cdi(edits: ContainerEdits) -> cdi.ContainerEdits:
     )
 
 
-def _place(entry: tuple[str, Reading]) -> tuple[bool, int, str]:
+def _place(entry: tuple[str, Reading]) -> tuple[int, int, str]:
     unit, card = entry
-    return card.family != "warboy", card.index or 0, unit
+    return FAMILIES.index(card.family), card.index or 0, unit

@@ -3,12 +3,13 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
-from furiosa_npu.allocation.identity import doubt, identify
+from furiosa_npu.allocation.identity import doubt, identify, ids_without_uuid, is_same_place
 from furiosa_npu.allocation.ledger import Ledger
-from furiosa_npu.allocation.pe_form import PeForm, required_files
+from furiosa_npu.allocation.pe_form import PeForm
 from furiosa_npu.allocation.places import Places, displaced
 from furiosa_npu.allocation.pool import Pool, Unit
 from furiosa_npu.allocation.slicing import WHOLE_CARDS, Slicing
+from furiosa_npu.hardware.cards import without_doubles
 from furiosa_npu.hardware.presence import primary_family
 from furiosa_npu.hardware.reading import CardUser, Family, Reading
 from furiosa_npu.health.judge import Circumstances, judge
@@ -33,6 +34,12 @@ class Seen(NamedTuple):
     readings: Sequence[Reading]
     users: Mapping[str, tuple[CardUser, ...]] = {}
     """processes that have a card open, by the reading's `key`"""
+    awaited: Mapping[str, float] = {}
+    """by the same: where a driver was asked again and has not answered yet, when it answered last, in seconds"""
+
+    def time_of(self, card: Reading, now: float) -> float:
+        """As of when the card is judged: what it did since it answered last, nobody has seen."""
+        return now if card.unanswered is not None else self.awaited.get(card.key, now)
 
 
 def census(
@@ -48,30 +55,49 @@ def census(
     """The pool after a pass over the driver tree at `now` (seconds).
 
     A unit is held when one that shares PEs with it is. One that is no more stays as `gone` while it is held, and until
-    another card has its place. `remembered`: the verdicts of units that are not in the pool yet, from before the
-    agent's start. `places`: of the units that are held.
+    another card has its place or it is configured not to be handed out. `remembered`: the verdicts of units that are
+    not in the pool yet, from before the agent's start. `places`: of the units that are held.
     """
     held = slicing.holds(ledger.units)
     known = {unit.card_id: unit.card for unit in pool.values()}
     present = identify(seen.readings, known, lambda card_id: held(slicing.whole(card_id)))
     family = rules.family or primary_family(tuple({reading.family for reading in present.values()}))
+    missing = {card_id: _missing_files(card, rules, slicing) for card_id, card in present.items()}
     parts = [(card_id, part) for card_id, card in present.items() for part in slicing.parts(card_id, card)]
     ids = frozenset(part.id for _, part in parts)
     lost = tuple(unit_id for unit_id in ledger.units if unit_id not in ids)
+    former_ids = _former_ids(present, known, slicing)
     counted: dict[str, Unit] = {}
     for card_id, part in parts:
         unit_id = part.id
         while unit_id in counted:
             unit_id += "'"  # another card goes by this id: none is lost, and what is no DNS label is not published
-        before = pool[unit_id].verdict if unit_id in pool else (remembered or {}).get(unit_id)
-        circumstances = _circumstances(unit_id, card_id, part.reading, held, rules, family, seen.users, lost, places)
-        verdict = judge(before, part.reading, circumstances, rules.health, now)
+        last = pool.get(unit_id) or pool.get(former_ids.get(part.id, ""))
+        before = (remembered or {}).get(unit_id) if last is None else last.verdict
+        circumstances = _circumstances(
+            unit_id, card_id, part.reading, held, rules, family, seen.users, missing[card_id], lost, places
+        )
+        verdict = judge(before, part.reading, circumstances, rules.health, seen.time_of(part.reading, now))
         counted[unit_id] = Unit(unit_id, card_id, part.reading, verdict)
     for unit_id, unit in pool.items():
-        if unit_id not in counted and (held(unit_id) or not _superseded(unit, present)):
-            circumstances = _circumstances(unit_id, unit.card_id, unit.card, held, rules, family, {})
+        if unit_id in counted:
+            continue
+        if held(unit_id) or not (_superseded(unit, present) or _named(unit.card_id, unit.card, rules)):
+            circumstances = _circumstances(unit_id, unit.card_id, unit.card, held, rules, family, {}, ())
             counted[unit_id] = unit._replace(verdict=judge(unit.verdict, None, circumstances, rules.health, now))
     return counted
+
+
+def _former_ids(present: Mapping[str, Reading], known: Mapping[str, Reading], slicing: Slicing) -> dict[str, str]:
+    """By unit id, under which it went as long as its card showed no UUID."""
+    return {
+        part.id: former.id
+        for card_id, card in present.items()
+        if card.uuid is not None
+        for other in ids_without_uuid(card)
+        if other != card_id and other in known and is_same_place(known[other], card)
+        for part, former in zip(slicing.parts(card_id, card), slicing.parts(other, card), strict=True)
+    }
 
 
 def judge_anew(
@@ -93,11 +119,22 @@ def judge_anew(
     judged = {}
     for unit_id, unit in pool.items():
         if concerned(unit_id):
+            whole = pool.get(slicing.whole(unit.card_id), unit).card
             circumstances = _circumstances(
-                unit_id, unit.card_id, unit.card, held, rules, family, seen.users, (), places
+                unit_id,
+                unit.card_id,
+                unit.card,
+                held,
+                rules,
+                family,
+                seen.users,
+                _missing_files(whole, rules, slicing),
+                (),
+                places,
             )
             reading = None if unit.verdict.state == "gone" else unit.card
-            judged[unit_id] = unit._replace(verdict=judge(unit.verdict, reading, circumstances, rules.health, now))
+            verdict = judge(unit.verdict, reading, circumstances, rules.health, seen.time_of(unit.card, now))
+            judged[unit_id] = unit._replace(verdict=verdict)
     return {**pool, **judged}
 
 
@@ -110,12 +147,18 @@ def look_again(
     now: float,
     slicing: Slicing = WHOLE_CARDS,
     places: Places = {},  # noqa: B006
+    lost: tuple[str, ...] = (),
 ) -> Unit:
     """The unit as a reading made for its card alone shows it, judged as if no pod held it: the last look before
     hand-over.
 
-    Whether its device files are busy is not probed for it, and stays as it was at the last probe.
+    `seen`: what the last pass showed of the host, and who has this card open now. `lost`: units that pods hold and that
+    no reading shows. Whether its device files are busy is not probed for it, and stays as it was at the last probe.
     """
+    if unit.verdict.state == "gone" and not reading.management and not reading.device_files:
+        return unit
+    host = {**{one.key: one for one in seen.readings}, reading.key: reading}
+    reading = next(one for one in without_doubles(tuple(host.values())) if one.key == reading.key)
     found = identify((reading,), {unit.card_id: unit.card}, unit.card_id.__eq__)
     parts = slicing.parts(unit.card_id, reading) if unit.card_id in found else ()
     own = next((part.reading for part in parts if part.id == unit.id), None)
@@ -124,7 +167,10 @@ def look_again(
         return unit._replace(verdict=unit.verdict._replace(state="gone", sign="gone", reason=reason))
     if own.busy is None:
         own = own._replace(busy=unit.card.busy)
-    circumstances = _circumstances(unit.id, unit.card_id, own, _held_by_nobody, rules, family, seen.users, (), places)
+    missing = _missing_files(reading, rules, slicing)
+    circumstances = _circumstances(
+        unit.id, unit.card_id, own, _held_by_nobody, rules, family, seen.users, missing, lost, places
+    )
     return unit._replace(card=own, verdict=judge(unit.verdict, own, circumstances, rules.health, now))
 
 
@@ -142,17 +188,28 @@ def _circumstances(
     rules: Rules,
     family: Family | None,
     users: Mapping[str, tuple[CardUser, ...]],
+    missing: tuple[str, ...],
     lost: tuple[str, ...] = (),
     places: Places = {},  # noqa: B006
 ) -> Circumstances:
-    """`lost`: units that pods hold and that no reading shows; `places`: of those that pods hold."""
+    """`missing`: device files of the card; `lost`: units that pods hold and that no reading shows; `places`: of those
+    that pods hold.
+    """
     return Circumstances(
         held=held(unit_id),
         disabled=_disabled(card_id, card, rules, family),
-        required_files=() if card.index is None else required_files(card.family, card.index, rules.pe_form, card.pes),
+        missing_files=missing,
         users=tuple(user.who for user in users.get(card.key, ()) if _shares_pes(user.pes, card.pes)),
         doubt=doubt(card_id, card, lost) or displaced(unit_id, card_id, card, places),
     )
+
+
+def _missing_files(card: Reading, rules: Rules, slicing: Slicing) -> tuple[str, ...]:
+    """Names of the device files that the whole card should have and does not."""
+    if card.index is None:
+        return ()
+    there = {file.name for file in card.device_files}
+    return tuple(name for name in slicing.required(card.family, card.index, rules.pe_form) if name not in there)
 
 
 def _shares_pes(one: tuple[int, ...] | None, other: tuple[int, ...] | None) -> bool:
@@ -165,19 +222,20 @@ def _held_by_nobody(_: str) -> bool:
 
 
 def _disabled(card_id: str, card: Reading, rules: Rules, family: Family | None) -> str | None:
-    for name in (card_id, card.pci_bdf, card.name):
-        if name is not None and name.lower() in (disabled.lower() for disabled in rules.disable):
-            return f"taken out by the setting disable ({name})"
+    name = _named(card_id, card, rules)
+    if name is not None:
+        return f"taken out by the setting disable ({name})"
     if card.family != family:
         return f"this node offers its cards of the family {family}, and this one is a {card.family} (--family)"
     return None
 
 
+def _named(card_id: str, card: Reading, rules: Rules) -> str | None:
+    """By which of its names it is configured not to be handed out."""
+    disabled = [name.lower() for name in rules.disable]
+    return next((name for name in (card_id, card.pci_bdf, card.name) if name and name.lower() in disabled), None)
+
+
 def _superseded(unit: Unit, present: Mapping[str, Reading]) -> bool:
     """Another id stands in the unit's place: a new card in the slot, or its own name from before its UUID was read."""
-    last = unit.card
-    return any(
-        (reading.family == last.family and reading.index is not None and reading.index == last.index)
-        or (reading.pci_bdf is not None and reading.pci_bdf == last.pci_bdf)
-        for reading in present.values()
-    )
+    return any(is_same_place(unit.card, reading) for reading in present.values())

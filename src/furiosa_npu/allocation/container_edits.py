@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from furiosa_npu.allocation.pe_form import PeForm, pe_groups, required_files
-from furiosa_npu.hardware.reading import COMPUTE_KINDS, DeviceFile, Reading, Roots
+from furiosa_npu.hardware.families import TRAITS
+from furiosa_npu.hardware.reading import Reading, Roots
 
 FURIOSACTL_IN_CONTAINER = "/usr/bin/furiosactl"
 
@@ -53,14 +54,9 @@ def file_edits(cards: Sequence[Reading], roots: Roots, furiosactl_host_path: str
         DeviceNode(f"{roots.devfs.rstrip('/')}/{file.path}", f"/dev/{file.path}")
         for card in cards
         for file in card.device_files
-        if _is_given(card, file)
+        if file.kind not in TRAITS[card.family].withheld
     )
     return ContainerEdits(tuple(nodes), tuple(mounts), environment)
-
-
-def _is_given(card: Reading, file: DeviceFile) -> bool:
-    """Warboy: management, compute files and channels. Renegade: every file of the card."""
-    return card.family == "renegade" or file.kind in (*COMPUTE_KINDS, "management", "channel")
 
 
 def _environment(cards: Sequence[Reading], form: PeForm) -> dict[str, str]:

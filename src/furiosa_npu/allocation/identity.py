@@ -30,6 +30,18 @@ def identify(
     return units
 
 
+def is_same_place(last: Reading, reading: Reading) -> bool:
+    """By the PCI address, where both tell theirs: numbers go from card to card. Else by family and number."""
+    if reading.pci_bdf is not None and last.pci_bdf is not None:
+        return reading.pci_bdf == last.pci_bdf
+    return last.family == reading.family and reading.index is not None and reading.index == last.index
+
+
+def ids_without_uuid(reading: Reading) -> list[str]:
+    """What the card goes by, the first first, as long as its UUID is not known."""
+    return [reading.pci_bdf or reading.name, f"{reading.family}-{reading.name}"]
+
+
 def doubt(unit_id: str, reading: Reading, lost: Sequence[str]) -> str | None:
     """Why a card that shows no UUID may be another one than `unit_id`, or None.
 
@@ -37,7 +49,7 @@ def doubt(unit_id: str, reading: Reading, lost: Sequence[str]) -> str | None:
     """
     if reading.uuid is not None or reading.index is None:
         return None  # under its UUID, or held by its address
-    if unit_id not in _own_ids(reading):
+    if unit_id not in ids_without_uuid(reading):
         return f"the driver shows no UUID for {reading.name}, expected {unit_id}, which it was before"
     missed = ", ".join(unit for unit in lost if not _is_pci_address(unit))
     if missed:
@@ -48,28 +60,17 @@ def doubt(unit_id: str, reading: Reading, lost: Sequence[str]) -> str | None:
 
 
 def _id_without_uuid(reading: Reading, taken: Mapping[str, Reading], known: Mapping[str, Reading]) -> str:
-    candidates = _own_ids(reading)
+    candidates = ids_without_uuid(reading)
     if reading.uuid is None:
-        candidates = [unit for unit, last in known.items() if _same_card(last, reading)] + candidates
+        candidates = [
+            unit for unit, last in known.items() if last.family == reading.family and is_same_place(last, reading)
+        ] + candidates
     for candidate in candidates:
         if candidate not in taken:
             return candidate
     return f"{reading.family}-{reading.name}-{len(taken)}"
 
 
-def _own_ids(reading: Reading) -> list[str]:
-    """What it goes by for itself."""
-    return [reading.pci_bdf or reading.name, f"{reading.family}-{reading.name}"]
-
-
 def _is_pci_address(unit_id: str) -> bool:
     """As a card's id, or in its unit's name: `0000:3b:00.0`, `npu-0000-3b-00-0-pe0`."""
     return ":" in unit_id or [len(word) for word in unit_id.split("-")[2:5]] == [2, 2, 1]
-
-
-def _same_card(last: Reading, reading: Reading) -> bool:
-    if last.family != reading.family:
-        return False
-    if reading.pci_bdf is not None and last.pci_bdf is not None:
-        return reading.pci_bdf == last.pci_bdf
-    return reading.index is not None and reading.index == last.index

@@ -5,7 +5,10 @@ checkpoint also what init containers hold; an entry that either has shown ends w
 never shown after `NEVER_SHOWN_SECONDS`. What cannot be observed ends nothing.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
+
+from furiosa_npu.hardware.reading import Reading
 
 NEVER_SHOWN_SECONDS = 10.0
 """An `Allocate` that was answered and of which the kubelet shows nothing: the pod failed for another reason."""
@@ -25,6 +28,25 @@ class Entry(NamedTuple):
     """the kubelet has shown it since"""
 
 
+class Given(NamedTuple):
+    """The device files that the containers of a held unit were given."""
+
+    files: frozenset[str]
+    """paths below /dev, as the containers have them; empty where that is not known"""
+    cards: frozenset[str]
+    """ids of all cards that they are of: whose of the files is whose, nobody says"""
+    reading: Reading | None = None
+    """what is known of the unit without its driver, should nothing of it be there"""
+
+
+GivenOf = Callable[[str], Given | None]
+"""By unit id; None: that is not known, as of units that were handed out as CDI devices. Made out at each call."""
+
+
+def nothing_given(_: str) -> None:
+    """A `GivenOf`."""
+
+
 class Observation(NamedTuple):
     """What the kubelet showed, asked not before `started_at`."""
 
@@ -35,6 +57,8 @@ class Observation(NamedTuple):
     """from the checkpoint; None: cannot be read"""
     recorded_is_current: bool
     """the checkpoint was read after `List` was answered and the device list was sent again"""
+    given: GivenOf = nothing_given
+    """from the checkpoint, and of claims"""
 
 
 class Ledger(NamedTuple):

@@ -7,19 +7,20 @@ Units are named as the API server takes a device's name, a DNS label (RFC 1123):
 from collections.abc import Callable, Iterable
 from typing import Literal, NamedTuple
 
+from furiosa_npu.allocation.pe_form import PeForm, required_files
 from furiosa_npu.allocation.slicing import Part, Slicing
-from furiosa_npu.hardware.occupancy import PE_COUNT
+from furiosa_npu.hardware.families import TRAITS, Span
 from furiosa_npu.hardware.reading import DeviceFile, Family, Reading
 
 PartitionKind = Literal["card", "1pe", "2pe", "4pe"]
 
 _KINDS: dict[int, PartitionKind] = {1: "1pe", 2: "2pe", 4: "4pe"}
 
-_GROUPS: dict[Family, tuple[tuple[int, int], ...]] = {
-    "warboy": ((0, 0), (1, 1)),  # npu0pe0-1 is the whole card
-    "renegade": (*((pe, pe) for pe in range(8)), (0, 1), (2, 3), (4, 5), (6, 7), (0, 3), (4, 7)),
+_GROUPS: dict[Family, tuple[Span, ...]] = {
+    family: tuple(span for span in (*traits.pes, *traits.pe_groups) if span != (0, traits.pe_count - 1))
+    for family, traits in TRAITS.items()
 }
-"""first and last PE, both ends included"""
+"""those that are not the whole card"""
 
 
 class Partition(NamedTuple):
@@ -45,10 +46,19 @@ def partitions(card: Reading) -> tuple[Partition, ...]:
     return (partition_of(card), *(Partition(_KINDS[len(pes)], pes) for pes in parts))
 
 
+def part_counts(family: Family) -> dict[PartitionKind, int]:
+    """How many parts of each kind a card has."""
+    counts: dict[PartitionKind, int] = {}
+    for first, last in _GROUPS[family]:
+        kind = _KINDS[last - first + 1]
+        counts[kind] = counts.get(kind, 0) + 1
+    return counts
+
+
 def partition_of(reading: Reading) -> Partition:
     """What the reading is of: the whole card, or what it was restricted to."""
     if reading.pes is None:
-        return Partition("card", tuple(range(PE_COUNT[reading.family])))
+        return Partition("card", tuple(range(TRAITS[reading.family].pe_count)))
     return Partition(_KINDS[len(reading.pes)], reading.pes)
 
 
@@ -126,5 +136,14 @@ def _mask(pes: tuple[int, ...] | None) -> int:
     return -1 if pes is None else sum(1 << pe for pe in pes)
 
 
-PARTITIONED = Slicing(_parts, _holds, card_unit_id)
+def _required(family: Family, index: int, _: PeForm) -> tuple[str, ...]:
+    """All that name PEs: a claim may ask for any form, and a card's faults are its parts' too."""
+    forms: tuple[PeForm, ...] = ("fused", "single")
+    whole = [name for form in forms for name in required_files(family, index, form)]
+    spans = [tuple(range(first, last + 1)) for first, last in _GROUPS[family]]
+    parts = [name for pes in spans for name in required_files(family, index, "fused", pes)]
+    return tuple(dict.fromkeys((*whole, *parts)))
+
+
+PARTITIONED = Slicing(_parts, _holds, card_unit_id, _required)
 """Each card and all its partitions; a unit is in use when one that shares PEs with it is."""

@@ -2,17 +2,15 @@
 
 from typing import Literal
 
-from furiosa_npu.hardware.reading import Family
+from furiosa_npu.hardware.families import TRAITS, Family, Span
 
 PeForm = Literal["fused", "single"]
 
 PE_FORMS: tuple[PeForm, ...] = ("fused", "single")
 
-_GROUPS: dict[tuple[Family, PeForm], tuple[tuple[int, int], ...]] = {
-    ("warboy", "fused"): ((0, 1),),
-    ("warboy", "single"): ((0, 0), (1, 1)),
-    ("renegade", "fused"): ((0, 3), (4, 7)),  # no device file has all eight
-    ("renegade", "single"): tuple((pe, pe) for pe in range(8)),
+_GROUPS: dict[PeForm, dict[Family, tuple[Span, ...]]] = {
+    "fused": {family: traits.widest_groups for family, traits in TRAITS.items()},
+    "single": {family: traits.pes for family, traits in TRAITS.items()},
 }
 
 
@@ -22,7 +20,7 @@ def pe_groups(family: Family, form: PeForm, pes: tuple[int, ...] | None = None) 
     `pes`: of a part of the card that has a device file of its own, its PEs in order.
     """
     if pes is None:
-        spans = _GROUPS[family, form]
+        spans = _GROUPS[form][family]
     else:
         spans = ((pes[0], pes[-1]),) if form == "fused" else tuple((pe, pe) for pe in pes)
     return tuple(str(first) if first == last else f"{first}-{last}" for first, last in spans)

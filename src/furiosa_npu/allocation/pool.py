@@ -42,7 +42,11 @@ def offers(pool: Pool, ledger: Ledger, resource: str, *, held_bad_is_unhealthy: 
     here. A unit that is gone and held by nobody is left out. `held_bad_is_unhealthy`: one that is held and no longer
     good is unhealthy at once, for those who read `allocatedResourcesStatus` in the pod and bear that price.
     """
-    listed = [Offer(unit_id, True, None) for unit_id in ledger.held_under(resource) if unit_id not in pool]
+    listed = [
+        Offer(unit_id, not held_bad_is_unhealthy, None)
+        for unit_id in ledger.held_under(resource)
+        if unit_id not in pool
+    ]
     for unit in pool.values():
         holders = ledger.holders(unit.id)
         if not holders and (unit.verdict.state == "gone" or unit.id == unit.card.name):
@@ -60,6 +64,8 @@ def refusal(pool: Pool, ledger: Ledger, resource: str, unit_id: str) -> str | No
     Under one name the kubelet's own books rule: a unit held under `resource` is answered again.
     """
     unit = pool.get(unit_id)
+    if unit is None and ledger.holders(unit_id):
+        return f"{resource}: {unit_id} is held by a pod, and nothing of it is seen on this node"
     if unit is None:
         known = ", ".join(sorted(pool)) or "none"
         return f"{resource}: unknown device {unit_id}; known on this node: {known}"

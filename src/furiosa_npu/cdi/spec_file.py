@@ -6,7 +6,8 @@ under a name that ends otherwise, and renamed. Source: the CDI library, `pkg/cdi
 
 import errno
 import os
-from contextlib import suppress
+
+from furiosa_npu.linux.atomic_file import replacing
 
 MAXIMUM_BYTES = 4 << 20
 
@@ -37,22 +38,12 @@ def read(path: str) -> str | None:
 
 def write(path: str, text: str) -> None:
     """Puts `text` there in one step, readable by all; its folder is made where there is none. Raises SpecFileError."""
-    folder, name = os.path.split(path)
-    beside = os.path.join(folder, f".{name}.{os.urandom(4).hex()}.new")
+    folder = os.path.dirname(path)
     try:
         if folder:
             os.makedirs(folder, mode=0o755, exist_ok=True)
-        try:
-            with open(os.open(beside, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb") as file:
-                file.write(text.encode())
-                file.flush()
-                os.fchmod(file.fileno(), 0o644)
-                os.fsync(file.fileno())
-            os.rename(beside, path)
-        except BaseException:
-            with suppress(OSError):
-                os.unlink(beside)
-            raise
+        with replacing(path, 0o644) as file:
+            file.write(text.encode())
     except OSError as error:
         raise _failure(path, "cannot be written", error) from error
 
@@ -60,6 +51,7 @@ def write(path: str, text: str) -> None:
 def remove(path: str) -> None:
     """It is gone then; whether it was there or not. Raises SpecFileError."""
     try:
+        os.lstat(path)  # a read-only file system refuses to unlink what is not there, too
         os.unlink(path)
     except FileNotFoundError:
         return

@@ -13,6 +13,7 @@ from furiosa_npu.cdi.specification import SpecificationError, to_text
 from furiosa_npu.cdi_command.settings import PROGRAM, Settings
 from furiosa_npu.hardware.cards import read_cards
 from furiosa_npu.hardware.reading import Roots
+from furiosa_npu.linux.atomic_file import remove_begun
 
 
 class NoSpecification(Exception):
@@ -65,8 +66,10 @@ def _put(path: str | None, text: str) -> None:
         sys.stdout.flush()
     elif os.path.exists(path) and not os.path.isfile(path):
         raise NoSpecification(f"{path}: found no regular file, expected one to replace, or none")
-    elif spec_file.read(path) != text:
-        spec_file.write(path, text)
+    else:
+        remove_begun(path)
+        if spec_file.read(path) != text:
+            spec_file.write(path, text)
 
 
 def _complain(message: str) -> int:

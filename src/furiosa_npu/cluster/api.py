@@ -7,6 +7,9 @@ from typing import Literal, NamedTuple
 SERVICE_ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 """where the kubelet puts a pod's token and the cluster's CA, and renews the token"""
 
+MANAGER = "furiosa-npu"
+"""what our requests call themselves (User-Agent), and so the manager that an object's `managedFields` name for them"""
+
 METADATA_ONLY = "application/json;as=PartialObjectMetadata;g=meta.k8s.io;v=v1,application/json"
 """`Accept` for an object's metadata alone (since 1.15): a node's status can be 100 KiB, its metadata is a few"""
 
@@ -69,6 +72,8 @@ def complaint(request: ApiRequest, answer: Answer) -> str | None:
     where = f"{request.method} {request.path}: the API server answered {answer.status}"
     if answer.status == 401:
         return f"{where} ({said}): it does not accept our token or certificate"
+    if "ValidatingAdmissionPolicy" in said:
+        return f"{where} ({said}): an admission policy forbids it"
     if answer.status == 403:
         return f"{where} ({said}): the right to {right(request)} is missing (ClusterRole and its binding)"
     if answer.status == 404:

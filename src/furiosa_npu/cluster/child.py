@@ -30,7 +30,8 @@ class Call:
         self.requests = tuple(requests)
         self.deadline = clock() + 3 * access.timeout_seconds
         """by the clock: when to `abandon` it"""
-        self._limit_seconds = 3 * access.timeout_seconds
+        self.limit_seconds = 3 * access.timeout_seconds
+        """from the start to the deadline"""
         self._received = b""
         asked = [request._asdict() for request in requests]
         question = json.dumps({"access": access._asdict(), "requests": asked}).encode()
@@ -71,7 +72,7 @@ class Call:
         os.kill(self._pid, signal.SIGKILL)
         self._read()
         self._reap()
-        return self._answers(f"the API server was asked and nothing came within {self._limit_seconds:g} s")
+        return self._answers(f"the API server was asked and nothing came within {self.limit_seconds:g} s")
 
     def _read(self) -> bool:
         """Takes what is there; True at its end."""

@@ -10,6 +10,9 @@ from furiosa_npu.cluster.api import METADATA_ONLY, ApiRequest, rfc3339
 from furiosa_npu.cluster.events import cut
 from furiosa_npu.cluster.node import node_path
 
+MAXIMUM_MESSAGE_BYTES = 16 * 1024
+"""The API server has no bound of its own for a node's; this is a line of 256 bytes for each of 64 cards."""
+
 
 class Condition(NamedTuple):
     """What is said of a node under one type."""
@@ -19,7 +22,7 @@ class Condition(NamedTuple):
     reason: str
     """one word in CamelCase"""
     message: str
-    """for people; what is longer than 1024 bytes is cut"""
+    """for people; what is longer than 16 KiB is cut"""
 
 
 def patch_node_condition(node: str, condition: Condition, written_at: float, since: float | None) -> ApiRequest:
@@ -32,7 +35,7 @@ def patch_node_condition(node: str, condition: Condition, written_at: float, sin
         "type": condition.type,
         "status": condition.status,
         "reason": condition.reason,
-        "message": cut(condition.message),
+        "message": cut(condition.message, MAXIMUM_MESSAGE_BYTES),
         "lastHeartbeatTime": rfc3339(written_at),
     }
     if since is not None:

@@ -29,6 +29,8 @@ class Limits(NamedTuple):
     """events, written and waiting: about 1 KiB each"""
     batch: int = 20
     """requests for one child"""
+    refusals: int = 4
+    """403 is final when it comes so often in a row: an API server that starts answers before it has loaded its roles"""
 
 
 class Series(NamedTuple):
@@ -47,6 +49,8 @@ class Series(NamedTuple):
     paid: bool = False
     """its token was taken"""
     failures: int = 0
+    refusals: int = 0
+    """answers in a row that forbade it"""
     unclear: int = 0
     """the count of the first POST of which nothing was heard: perhaps there is an event with it; 0: none was lost"""
 
@@ -115,7 +119,10 @@ class EventQueue:
         """
         asked, series = self._asked.pop(event), self._series[event]
         what: Fate | None = fate(answer)
-        if what == "later":
+        if answer.status == 403 and series.refusals + 1 < self._limits.refusals:
+            what, refusals = "later", series.refusals + 1
+            self._series[event] = series._replace(refusals=refusals, due_at=now + delay_seconds(refusals, random))
+        elif what == "later":
             failures = series.failures + 1 if reached else 0
             due_at = now + delay_seconds(failures, random) if reached else series.due_at
             series = series._replace(failures=failures, due_at=due_at)
@@ -136,6 +143,7 @@ class EventQueue:
                 due_at=now + self._limits.repeat_seconds,
                 paid=False,
                 failures=0,
+                refusals=0,
                 unclear=0,
             )
             what = "written"
@@ -154,7 +162,7 @@ class EventQueue:
             last = series.record.last
             record = Record(self._name(event, last), series.record.times - told, last, last)
             series = series._replace(record=record, written=0, unclear=0)
-        self._series[event] = series._replace(uid=uid, failures=0, due_at=min(series.due_at, now))
+        self._series[event] = series._replace(uid=uid, failures=0, refusals=0, due_at=min(series.due_at, now))
         return None
 
     def _request(self, event: Event, series: Series) -> ApiRequest:

@@ -85,12 +85,12 @@ def patch_event(about: Subject, record: Record) -> ApiRequest:
     return ApiRequest("PATCH", path, METADATA_ONLY, "application/merge-patch+json", _json(body))
 
 
-def cut(message: str) -> str:
-    """At most 1024 bytes of UTF-8, no character halved."""
+def cut(message: str, maximum_bytes: int = MAXIMUM_MESSAGE_BYTES) -> str:
+    """At most so many bytes of UTF-8, no character halved."""
     content = message.encode("utf-8", "replace")
-    if len(content) <= MAXIMUM_MESSAGE_BYTES:
+    if len(content) <= maximum_bytes:
         return content.decode()
-    return content[: MAXIMUM_MESSAGE_BYTES - 3].decode("utf-8", "ignore") + "..."
+    return content[: maximum_bytes - 3].decode("utf-8", "ignore") + "..."
 
 
 def _namespace(about: Subject) -> str:

@@ -25,15 +25,19 @@ class NodeInfo(NamedTuple):
 
 
 def is_node_name(text: str) -> bool:
-    """RFC 1123 subdomain, as the API server checks it (apimachinery, IsDNS1123Subdomain)."""
-    labels = text.split(".")
-    return 0 < len(text) <= 253 and all(is_dns_label(label) for label in labels)
+    """RFC 1123 subdomain, as the API server checks it (apimachinery, IsDNS1123Subdomain): no label of it is bounded."""
+    return 0 < len(text) <= 253 and all(map(_is_label, text.split(".")))
 
 
 def is_dns_label(text: str) -> bool:
     """RFC 1123 label, as the API server checks it (apimachinery, IsDNS1123Label)."""
+    return len(text) <= 63 and _is_label(text)
+
+
+def _is_label(text: str) -> bool:
+    """Of whatever length."""
     inner = all(character in _LETTERS_AND_DIGITS or character == "-" for character in text)
-    return 0 < len(text) <= 63 and inner and text == text.lower() and text[0] != "-" and text[-1] != "-"
+    return text != "" and inner and text == text.lower() and text[0] != "-" and text[-1] != "-"
 
 
 def is_label_value(text: str) -> bool:
@@ -78,6 +82,21 @@ def labels_of(node: object) -> dict[str, str]:
     if not isinstance(labels, dict):
         raise ValueError(f"the API server's answer, metadata.labels: found {str(labels)[:80]}, expected a mapping")
     return {str(key): str(value) for key, value in labels.items()}
+
+
+def labels_written_by(manager: str, node: object) -> frozenset[str]:
+    """Names of the labels that this manager wrote last, as `metadata.managedFields` says (meta/v1 FieldsV1)."""
+    entries = _mapping(_mapping(node).get("metadata")).get("managedFields")
+    names: set[str] = set()
+    for entry in entries if isinstance(entries, list) else ():
+        if _mapping(entry).get("manager") == manager:
+            fields = _mapping(_mapping(entry.get("fieldsV1")).get("f:metadata"))
+            names |= {str(key).removeprefix("f:") for key in _mapping(fields.get("f:labels")) if key != "."}
+    return frozenset(names)
+
+
+def _mapping(value: object) -> dict[str, object]:
+    return value if isinstance(value, dict) else {}
 
 
 def node_path(name: str) -> str:

@@ -33,14 +33,14 @@ class Remark(NamedTuple):
 class Outbox:
     """What one agent has to say to the API server."""
 
-    def __init__(self, source: Source, limits: Limits | None = None) -> None:
-        """`source.host` is the node whose condition is kept."""
+    def __init__(self, source: Source, limits: Limits | None = None, not_before: float = float("-inf")) -> None:
+        """`source.host` is the node whose condition is kept. Before `not_before` nothing is asked (retry.py)."""
         self._limits = limits or Limits()
         self._condition = ConditionKeeper(source.host, self._limits.gather_seconds)
         self._events = EventQueue(source, self._limits)
         self._asked: list[tuple[Event | None, ApiRequest]] = []
         self._failures = 0
-        self._retry_at = float("-inf")
+        self._retry_at = not_before
         self._troubles: dict[str, int | None] = {}
         self._dropped = 0
         self.counts: Counter[tuple[str, str]] = Counter()
@@ -114,6 +114,11 @@ class Outbox:
             elif not broken_off:
                 self._trouble(event, request, answer, remarks)
         return tuple(remarks)
+
+    @property
+    def failing(self) -> bool:
+        """Something was not taken, and nothing of its kind has been since."""
+        return bool(self._troubles)
 
     def waiting(self) -> int:
         """How many events wait to be written."""

@@ -15,9 +15,10 @@ import json
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
 
-from furiosa_npu.cluster.api import Access, ApiRequest
+from furiosa_npu.cluster.api import Access, Answer, ApiRequest
 from furiosa_npu.cluster.connection import AccessError, Connection, in_cluster
 from furiosa_npu.cluster.kubeconfig import parse_kubeconfig
 from furiosa_npu.cluster.transport import Conversation
@@ -28,15 +29,20 @@ def main() -> int:
     question = json.load(sys.stdin)
     access = Access(**question["access"])
     signal.alarm(int(access.timeout_seconds * 4) + 1)  # whatever hangs, a child whose parent died ends too
-    try:
-        conversation = Conversation(_connection(access), access.timeout_seconds)
-        for request in question["requests"]:
-            asked = ApiRequest(**request)
-            status, body = conversation.ask(asked)
-            _write({"status": status, "body": part(body, asked.only) if 200 <= status < 300 else body})
-    except AccessError as error:
-        _write({"error": str(error)})
+    for answer in answers(access, (ApiRequest(**request) for request in question["requests"])):
+        _write(answer)
     return 0
+
+
+def answers(access: Access, requests: Iterable[ApiRequest]) -> Iterator[Answer]:
+    """One a request, each as soon as it is there; an error is the last."""
+    try:
+        with closing(Conversation(_connection(access), access.timeout_seconds)) as conversation:
+            for request in requests:
+                status, body = conversation.ask(request)
+                yield Answer(status, part(body, request.only) if 200 <= status < 300 else body, None)
+    except AccessError as error:
+        yield Answer(None, None, str(error))
 
 
 def part(body: object, keys: Sequence[str]) -> object:
@@ -46,8 +52,9 @@ def part(body: object, keys: Sequence[str]) -> object:
     return body
 
 
-def _write(answer: dict[str, object]) -> None:
-    sys.stdout.write(json.dumps(answer, separators=(",", ":")) + "\n")
+def _write(answer: Answer) -> None:
+    told = {"error": answer.error} if answer.error is not None else {"status": answer.status, "body": answer.body}
+    sys.stdout.write(json.dumps(told, separators=(",", ":")) + "\n")
     sys.stdout.flush()
 
 

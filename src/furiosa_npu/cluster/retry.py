@@ -1,4 +1,4 @@
-"""When to try again after a failure: later each time, and not all nodes at once."""
+"""When to ask first, and when to try again after a failure: not all nodes at once, and later each time."""
 
 import os
 
@@ -17,6 +17,14 @@ def delay_seconds(failures: int, random: float) -> float:
     """
     bound = min(LONGEST_SECONDS, FIRST_SECONDS * 2.0 ** min(failures - 1, 16))
     return bound * (0.5 + 0.5 * random)
+
+
+def start_delay_seconds(jitter_seconds: float, random: float) -> float:
+    """How long after its start an agent asks nothing yet, from 0 to `jitter_seconds`; `random` is from 0 to 1.
+
+    Evenly spread, so that nodes that come back after a power cut ask one after the other.
+    """
+    return jitter_seconds * random
 
 
 def chance() -> float:

@@ -11,7 +11,7 @@ import socket
 import ssl
 import urllib.parse
 
-from furiosa_npu.cluster.api import ApiRequest
+from furiosa_npu.cluster.api import MANAGER, ApiRequest
 from furiosa_npu.cluster.connection import AccessError, Connection, Secret
 
 MAXIMUM_ANSWER_BYTES = 16 << 20
@@ -39,7 +39,7 @@ class Conversation:
         server = self._connection.server
         if self._client.sock is None:
             self._connect()
-        headers = {"Accept": request.accept, "User-Agent": "furiosa-npu"} | self._authorization
+        headers = {"Accept": request.accept, "User-Agent": MANAGER} | self._authorization
         if request.content_type:
             headers["Content-Type"] = request.content_type
         body = request.body.encode() if request.body is not None else None
@@ -58,6 +58,10 @@ class Conversation:
             return response.status, json.loads(content)
         except ValueError:
             return response.status, content[:1000].decode("utf-8", "replace")
+
+    def close(self) -> None:
+        """The connection, if there is one."""
+        self._client.close()
 
     def _connect(self) -> None:
         if self._connection.token is not None:

@@ -8,7 +8,8 @@ await writer.last(condition)                  # at SIGTERM: at most LAST_SECONDS
 import asyncio
 import os
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from typing import Protocol
 
 from furiosa_npu.cluster.api import Access, Answer, ApiRequest, is_configured
 from furiosa_npu.cluster.child import Call
@@ -19,6 +20,22 @@ from furiosa_npu.cluster.retry import chance
 
 LAST_SECONDS = 0.7
 """for the last write: the agent has to be gone a second after SIGTERM"""
+
+
+class Pending(Protocol):
+    """Requests on their way: `cluster.child.Call` says what each of these is."""
+
+    deadline: float
+
+    def fileno(self) -> int: ...
+
+    def receive(self) -> tuple[Answer, ...] | None: ...
+
+    def abandon(self) -> tuple[Answer, ...]: ...
+
+
+Send = Callable[[Access, Sequence[ApiRequest], Callable[[], float], Mapping[str, str]], Pending]
+"""Sets requests on their way, by a clock and with an environment. Raises OSError."""
 
 
 class Writer:
@@ -33,8 +50,12 @@ class Writer:
         wall: Callable[[], float] = time.time,
         random: Callable[[], float] = chance,
         environment: Mapping[str, str] | None = None,
+        send: Send = Call,
+        last_seconds: float = LAST_SECONDS,
     ) -> None:
-        """`remark` takes what the log should say; `environment` (default: ours) is the child's too."""
+        """`remark` takes what the log should say; `environment` (default: ours) is the child's too; `last_seconds`: the
+        most that `last` takes.
+        """
         environment = os.environ if environment is None else environment
         has_token = access.kubeconfig is not None or os.path.exists(f"{access.service_account}/token")
         self.enabled = has_token and is_configured(access.kubeconfig, environment)
@@ -47,7 +68,9 @@ class Writer:
         self._random = random
         self._environment = environment
         self._loop = asyncio.get_running_loop()
-        self._call: Call | None = None
+        self._send = send
+        self._last_seconds = last_seconds
+        self._call: Pending | None = None
         self._timer: asyncio.TimerHandle | None = None
         self._idle = asyncio.Event()
         self._ended = False
@@ -65,19 +88,19 @@ class Writer:
             self._arrange()
 
     async def last(self, condition: Condition) -> None:
-        """Writes `condition` and what waits, whatever was waited for, and ends; after LAST_SECONDS without it."""
+        """Writes `condition` and what waits, whatever was waited for, and ends; after `last_seconds` without it."""
         if self.enabled and not self._ended:
             self._ended = True
             self._abandon()
             self._ask(self.outbox.take_last(condition, self._clock(), self._wall()))
             try:
-                async with asyncio.timeout(LAST_SECONDS):
+                async with asyncio.timeout(self._last_seconds):
                     while self._call is not None:
                         self._idle.clear()
                         await self._idle.wait()
                         self._due()  # the second round, of events about pods
             except TimeoutError:
-                self._remark(Remark("warning", f"the last of it was not written within {LAST_SECONDS:g} s"))
+                self._remark(Remark("warning", f"the last of it was not written within {self._last_seconds:g} s"))
         self.close()
 
     def close(self) -> None:
@@ -108,7 +131,7 @@ class Writer:
             self._arrange()
             return
         try:
-            self._call = call = Call(self._access, requests, self._clock, self._environment)
+            self._call = call = self._send(self._access, requests, self._clock, self._environment)
         except OSError as error:
             reason = f"no child process for the API server: {error.strerror or error}"
             self._take((Answer(None, None, reason),) * len(requests))

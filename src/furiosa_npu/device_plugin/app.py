@@ -2,41 +2,38 @@
 
 import asyncio
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 
 from furiosa_npu.agent.http import Listener
 from furiosa_npu.agent.log import Log
+from furiosa_npu.agent.metrics import Page
 from furiosa_npu.agent.settings import Invocation
-from furiosa_npu.allocation.container_edits import ContainerEdits, container_edits
+from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.cluster.api import SERVICE_ACCOUNT, Access
 from furiosa_npu.cluster.events import Source
 from furiosa_npu.cluster.node import EXPECTED_NODE_NAME, is_node_name
 from furiosa_npu.cluster.outbox import Outbox
+from furiosa_npu.cluster.retry import chance, start_delay_seconds
 from furiosa_npu.cluster.writer import Writer
+from furiosa_npu.device_plugin.checkpoint_renewal import CheckpointRenewal
 from furiosa_npu.device_plugin.endpoint import Endpoint
 from furiosa_npu.device_plugin.injector import ApiNode, Injector
 from furiosa_npu.device_plugin.node_specification import NodeSpecification
-from furiosa_npu.device_plugin.plugin_metrics import Counts
+from furiosa_npu.device_plugin.plugin_metrics import Counts, page
 from furiosa_npu.device_plugin.resource_plugin import ResourcePlugin
 from furiosa_npu.device_plugin.settings import PROGRAM, Settings
-from furiosa_npu.device_plugin.web import Web
-from furiosa_npu.hardware.reading import Reading, Roots
 from furiosa_npu.watch.announcements import Announcements
-from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.card_metrics import WatchFigures
+from furiosa_npu.watch.card_watch import CardWatch
 from furiosa_npu.watch.claimed_cards import CLAIMS, BooksWithClaims, ClaimedCards, ClaimsUnknown
-from furiosa_npu.watch.conditions import Conditions
-from furiosa_npu.watch.cycle import Cycle
-from furiosa_npu.watch.disable_list import DisableList
-from furiosa_npu.watch.events import Events
-from furiosa_npu.watch.host_tools import HostTools
-from furiosa_npu.watch.kubelet_books import KubeletBooks
+from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
 from furiosa_npu.watch.lifetime import all_of, until_stopped
-from furiosa_npu.watch.memory_file import MemoryFile, boot_id
-from furiosa_npu.watch.npu_pool import NpuPool
-from furiosa_npu.watch.options import RESOURCES, rules
-from furiosa_npu.watch.outside_users import OutsideUsers
-from furiosa_npu.watch.patient_reader import PATIENCE_SECONDS, PatientReader
-from furiosa_npu.watch.plane import PLANE_SECONDS, PlaneLock, until_ours
+from furiosa_npu.watch.memory_file import boot_id
+from furiosa_npu.watch.options import RESOURCES
+from furiosa_npu.watch.plane import PLANE_SECONDS, until_ours
+from furiosa_npu.watch.plane_lock import PlaneLock
+from furiosa_npu.watch.web import Web, by_unit
 
 
 class App:
@@ -44,30 +41,22 @@ class App:
 
     def __init__(self, invocation: Invocation[Settings], log: Log, clock: Callable[[], float] = time.monotonic) -> None:
         self._settings = settings = invocation.settings
-        self._roots = Roots(settings.devfs_root, settings.sysfs_root)
         self._log = log
-        self._conditions = Conditions(log)
-        self._tools = HostTools(settings.furiosactl, settings.host_tools_dir, self._conditions)
         self._counts = Counts(RESOURCES)
-        configured = rules(settings)
-        reader = PatientReader(configured.health.bounds.get("no-answer", PATIENCE_SECONDS), clock)
-        readings = CardReadings(self._roots, reader, clock)
-        memory = MemoryFile(settings.state_dir, reader, self._conditions)
         self._plane = PlaneLock(settings.state_dir, "device-plugin")
         self._plane_is_ours = asyncio.Event()
-        self._users = OutsideUsers(settings.devfs_root, reader, clock)
-        self._pool = NpuPool(
-            readings,
-            self._users,
-            configured,
-            memory.read(),
+        self._watch = watch = CardWatch(
+            invocation,
+            PROGRAM.options,
+            settings.state_dir,
             (*RESOURCES, CLAIMS),
+            log,
             clock,
             self._pool_changed,
-            probe=settings.active_probe,
             held_bad_is_unhealthy=settings.held_bad_is_unhealthy,
         )
-        self._claimed = ClaimedCards(settings.state_dir, boot_id())
+        self._conditions, self._pool = watch.conditions, watch.pool
+        self._claimed = ClaimedCards(settings.state_dir, settings.cdi_dir, boot_id())
         self._books = BooksWithClaims(
             KubeletBooks(
                 settings.pod_resources_socket,
@@ -78,40 +67,29 @@ class App:
             ),
             self._claimed,
         )
-        self._cycle = Cycle(
-            settings.cycle_seconds,
-            settings.devfs_root,
-            readings,
-            self._pool,
-            self._books,
-            memory,
-            DisableList(
-                None if invocation.origins["disable"] == "command line" else invocation.config,
-                PROGRAM.options,
-                settings.disable,
-                self._conditions,
-            ),
-            self._conditions,
-            clock,
-            self._folder_changed,
-            self._announce,
-        )
-        writer = self._writer()
+        self._cycle = watch.cycle(self._books, self._folder_changed, self._announce)
+        self._start_delay = delay = start_delay_seconds(settings.start_jitter_seconds, chance())
+        """seconds, until the API server is asked"""
+        self._writer = writer = self._made_writer(clock)
         self._injector = Injector(
             settings.injection,
-            NodeSpecification(settings.cdi_dir, self._roots, self._tools.furiosactl),
-            self._edits,
-            writer if isinstance(writer, str) else ApiNode(Access(settings.kubeconfig), settings.node_name or ""),
+            NodeSpecification(settings.cdi_dir, watch.roots, watch.tools.furiosactl),
+            lambda cards: watch.edits(cards, settings.default_pe),
+            writer
+            if isinstance(writer, str)
+            else ApiNode(Access(settings.kubeconfig), settings.node_name or "", delay),
             self._cycle.know,
             self._conditions,
             log,
         )
+        renewal = CheckpointRenewal(self._send_lists_again, asyncio.get_running_loop().call_later)
         self._plugins = {
             resource: ResourcePlugin(
                 resource,
                 self._pool,
                 self._injector,
                 self._streams_changed,
+                renewal.list_changed,
                 self._answered,
                 self._cycle.know,
                 clock,
@@ -126,17 +104,18 @@ class App:
             self._pool,
             self._cycle,
             settings.cycle_seconds,
-            self._books,
-            self._endpoints,
-            reader,
-            self._counts,
-            self._conditions,
+            self._books.holders,
+            self._conditions.troubles,
+            self._metrics,
             clock,
         )
         if isinstance(writer, str):
             log.info(f"no events and no node condition ({writer}): reasons stand here, at /status and at /metrics")
         self._announcements = Announcements(
-            log, self._counts.transitions.count, None if isinstance(writer, str) else writer, settings.node_name or ""
+            log,
+            self._counts.transitions.count,
+            None if isinstance(writer, str) else writer,
+            Source(PROGRAM.name, settings.node_name or ""),
         )
 
     async def run(self) -> None:
@@ -154,17 +133,9 @@ class App:
 
     async def _serve(self, loop: asyncio.AbstractEventLoop) -> None:
         """Ends when cancelled, or when a part of it fails."""
-        events = Events(
-            self._roots,
-            (self._settings.device_plugins_dir,),
-            loop.add_reader,
-            self._conditions,
-            on_devices=self._cycle.devices_changed,
-            # Our own probes would wake us.
-            on_opened=self._cycle.users_changed if self._users.visible and not self._settings.active_probe else None,
-            on_folder=self._folder_changed,
-        )
-        self._tools.furiosactl()
+        folders = (self._settings.device_plugins_dir,)
+        events = self._watch.events(folders, loop.add_reader, self._cycle, self._folder_changed)
+        self._watch.tools.furiosactl()
         offers = [self._offer(endpoint) for endpoint in self._endpoints.values()]
         await all_of(
             self._own_plane(),
@@ -172,6 +143,7 @@ class App:
             self._cycle.look(events),
             self._cycle.settle(),
             self._injector.decide(),
+            self._remove_startup_taint(),
         )
 
     async def _own_plane(self) -> None:
@@ -188,21 +160,43 @@ class App:
         if claimed:
             await self._cycle.know()
             self._pool.settle(await self._books.at_start())
+        self._watch.own_plane()
         self._plane_is_ours.set()
+        await self._cycle.seen()
+        self._announcements.own_plane()
+
+    async def _remove_startup_taint(self) -> None:
+        key, node = self._settings.startup_taint, self._settings.node_name
+        if key is None:
+            return
+        from furiosa_npu.cluster.ask import ask
+        from furiosa_npu.watch.startup_taint import PART, StartupTaint, remove_once_offered
+
+        if isinstance(self._writer, str) or node is None:
+            self._conditions.trouble(PART, f"{key} stays: {self._writer}")
+            return
+        await self._plane_is_ours.wait()
+        await asyncio.sleep(self._start_delay)
+        taint = StartupTaint(key, node, RESOURCES)
+        asked = partial(ask, Access(self._settings.kubeconfig))
+        await remove_once_offered(taint, self._is_offering, asked, self._conditions, self._log)
+
+    def _is_offering(self) -> bool:
+        return any(offer.healthy for resource in RESOURCES for offer in self._pool.offers(resource))
 
     async def _offer(self, endpoint: Endpoint) -> None:
         """Not before the other plane has let go of this node's cards."""
         await self._plane_is_ours.wait()
         await endpoint.run()
 
-    def _writer(self) -> Writer | str:
+    def _made_writer(self, clock: Callable[[], float]) -> Writer | str:
         """Or why nobody can be told, or asked, through the API server."""
         node = self._settings.node_name
         if node is None or not is_node_name(node):
             found = "none" if node is None else repr(node)
             return f"--node-name: found {found}, expected {EXPECTED_NODE_NAME}"
         writer = Writer(
-            Outbox(Source(PROGRAM.name, node)),
+            Outbox(Source(PROGRAM.name, node), not_before=clock() + self._start_delay),
             Access(self._settings.kubeconfig),
             lambda remark: self._log.entry(remark.level, remark.text, {}),
         )
@@ -218,7 +212,7 @@ class App:
             sysfs_root=settings.sysfs_root,
             resources=",".join(RESOURCES),
         )
-        if not self._users.visible:
+        if not self._watch.users.visible:
             self._log.info("other processes' open files cannot be seen: who uses a card is not known by name")
 
     def _pool_changed(self) -> None:
@@ -229,7 +223,16 @@ class App:
         self._announce()
 
     def _announce(self) -> None:
-        self._announcements.say(self._pool.pool, self._web.holders(), self._pool.unread)
+        """Of containers that pod-resources tells of by name."""
+        held = by_unit(self._pool.ledger, lambda holding: self._books.containers.get(holding, ()))
+        self._announcements.say(self._pool.pool, held, self._pool.unread)
+
+    def _metrics(self, current: Mapping[Holding, Sequence[PodRef]], scanned_seconds_ago: float | None) -> Page:
+        registrations = {resource: endpoint.registrations for resource, endpoint in self._endpoints.items()}
+        troubles = tuple(part for part, _ in self._conditions.troubles())
+        stuck, failing = self._watch.reader.stuck_threads, self._announcements.writes_failing
+        figures = WatchFigures(scanned_seconds_ago, stuck, troubles, failing)
+        return page(self._pool.pool, current, self._counts, registrations, figures)
 
     def _folder_changed(self) -> None:
         for endpoint in self._endpoints.values():
@@ -248,6 +251,3 @@ class App:
             self._log.info(f"{call} answered", resource=resource)
         else:
             self._log.warning(f"{call} refused", resource=resource, reason=reason)
-
-    def _edits(self, cards: Sequence[Reading]) -> ContainerEdits:
-        return container_edits(cards, self._settings.default_pe, self._roots, self._tools.furiosactl())

@@ -1,14 +1,17 @@
-"""The life of one resource's socket: serve, register, notice what broke, come back."""
+"""The life of one resource's sockets: serve, register, notice what broke, come back."""
 
 import asyncio
+import os
 from collections.abc import Awaitable, Callable
 
 from furiosa_npu.agent.dropped_peers import DroppedPeers
 from furiosa_npu.agent.log import Log
 from furiosa_npu.device_plugin.resource_plugin import OPTIONS, ResourcePlugin
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
-from furiosa_npu.kubelet.client import KubeletError, register
+from furiosa_npu.kubelet.client import KubeletError
+from furiosa_npu.kubelet.dead_sockets import remove_dead
 from furiosa_npu.kubelet.plugin_service import PluginService
+from furiosa_npu.kubelet.registration_client import register
 from furiosa_npu.kubelet.unix_server import UnixServer, identity
 from furiosa_npu.watch.conditions import Conditions
 
@@ -22,12 +25,20 @@ LOOK_SECONDS = 30.0
 """Between two looks at the sockets, should an event of the folder be lost."""
 FOLDER_SECONDS = 1.0
 """Between two tries to serve, while there is no folder, or none to write in."""
+CALLS_SECONDS = 0.75
+"""For which calls that are under way are waited for before the socket goes."""
 
 _UNREGISTERED = "not registered with the kubelet yet"
 
 
 class Endpoint:
-    """Keeps one resource registered. `run` does it until cancelled; `wake` tells it that something happened."""
+    """Keeps one resource registered. `run` does it until cancelled; `wake` tells it that something happened.
+
+    A kubelet is told of a socket once; who has to register again does so with one of another name. Kubernetes 1.37
+    knows plugins by their socket's path, and where it takes a registration before it has seen the end of an older one
+    with that path it never forgets it: "device plugin already connected" until it is restarted
+    (pkg/kubelet/cm/devicemanager/plugin/v1beta1/handler.go: connectClient, runClient).
+    """
 
     def __init__(
         self,
@@ -42,9 +53,10 @@ class Endpoint:
         self._register_with = register
         self._dir = device_plugins_dir
         self._kubelet_socket = f"{device_plugins_dir}/{v1beta1.KUBELET_SOCKET}"
-        self._name = "furiosa-npu-" + plugin.resource.replace("/", "_") + ".sock"
-        path = f"{device_plugins_dir}/{self._name}"
-        self._server = UnixServer(path, [PluginService(plugin)], v1beta1.SCHEMA, DroppedPeers(path, log, clock))
+        self._stem = "furiosa-npu-" + plugin.resource.replace("/", "_")
+        self._is_first = True
+        self._is_told = False
+        """the kubelet may know of the socket that is served at"""
         self._clock = clock
         self._log = log
         self._conditions = conditions
@@ -59,6 +71,7 @@ class Endpoint:
         self._failures = 0
         self._retry_at = 0.0
         self.registrations = 0
+        self._server = self._server_at(f"{self._stem}.sock")
         conditions.waiting(plugin.resource, _UNREGISTERED)
 
     def wake(self) -> None:
@@ -89,6 +102,7 @@ class Endpoint:
                 finally:
                     self._awake.clear()
         finally:
+            await self._server.answered(CALLS_SECONDS)
             await self._server.close()
 
     async def _step(self) -> float:
@@ -116,28 +130,45 @@ class Endpoint:
                 return CALL_BACK_SECONDS - waited
             reason = f"the kubelet took the registration and did not call back in {CALL_BACK_SECONDS:g} s"
             self._conditions.trouble(self._plugin.resource, reason)
-        elif kubelet == self._failed_with and now < self._retry_at:
+            self._registered_with = None
+            return 0.0
+        if kubelet == self._failed_with and now < self._retry_at:
             return self._retry_at - now
         return await self._register(kubelet)
 
     async def _serve(self) -> None:
-        if not self._server.is_at_its_path():
-            await self._server.close()
-            await self._server.start()
-            self._registered_with = None
+        """At a socket that is there and of use: registered, or yet to be. Raises OSError."""
+        if self._server.is_at_its_path() and (self._registered_with is not None or not self._is_told):
+            return
+        await self._server.close()
+        is_plain = self._is_first and identity(f"{self._dir}/{self._stem}.sock") is None
+        for path in remove_dead(self._dir, self._stem, ".sock"):
+            self._log.info("removed a socket that nobody serves at", socket=path)
+        self._server = self._server_at(f"{self._stem}.sock" if is_plain else f"{self._stem}-{os.urandom(4).hex()}.sock")
+        await self._server.start()
+        self._is_first = self._is_told = False
+        self._registered_with = None
+
+    def _server_at(self, name: str) -> UnixServer:
+        path = f"{self._dir}/{name}"
+        dropped = DroppedPeers(path, self._log, self._clock)
+        return UnixServer(path, [PluginService(self._plugin)], v1beta1.SCHEMA, dropped)
 
     async def _register(self, kubelet: tuple[int, int]) -> float:
         # Said before the call is made: the kubelet may open and end its stream before the answer is read here.
         self._registered_with, self._registered_at = kubelet, self._clock()
         self._streams_before, self._kubelet_stream = self._plugin.streams_begun, None
         self._conditions.waiting(self._plugin.resource, _UNREGISTERED)
-        request = v1beta1.RegisterRequest(v1beta1.VERSION, self._name, self._plugin.resource, OPTIONS)
+        name = os.path.basename(self._server.path)
+        request = v1beta1.RegisterRequest(v1beta1.VERSION, name, self._plugin.resource, OPTIONS)
+        self._is_told = True
         try:
             await self._register_with(self._kubelet_socket, request, REGISTER_TIMEOUT_SECONDS)
         except KubeletError as error:
             # A new kubelet has nothing to do with what the last one refused: it may just not listen yet.
             self._failures = self._failures + 1 if kubelet == self._failed_with else 1
             self._registered_with, self._failed_with = None, kubelet
+            self._is_told = not isinstance(error.__cause__, (ConnectionRefusedError, FileNotFoundError))
             pause: float = min(FIRST_RETRY_SECONDS * 2.0 ** min(self._failures - 1, 20), LAST_RETRY_SECONDS)
             self._retry_at = self._clock() + pause
             self._conditions.trouble(self._plugin.resource, str(error))

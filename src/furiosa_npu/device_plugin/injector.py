@@ -33,6 +33,8 @@ class ApiNode(NamedTuple):
 
     access: Access
     name: str
+    start_delay_seconds: float = 0.0
+    """so long it is not asked (cluster/retry.py): as long, cards reach containers as device files"""
 
 
 class Injector:
@@ -110,6 +112,7 @@ class Injector:
         if isinstance(self._node, str):
             self._log.info("cards reach containers as device files, not by CDI", reason=self._node)
             return
+        await asyncio.sleep(self._node.start_delay_seconds)
         request = get_node_info(self._node.name)
         failures = 0
         while True:

@@ -7,6 +7,7 @@ from furiosa_npu.cdi import spec_file
 from furiosa_npu.cdi.names import file_name
 from furiosa_npu.cdi.specification import to_text
 from furiosa_npu.hardware.reading import Reading, Roots
+from furiosa_npu.linux.atomic_file import remove_begun
 
 Facts = tuple[tuple[object, ...], ...]
 
@@ -27,6 +28,7 @@ class NodeSpecification:
         """what the file was made of, when it was last looked at"""
         self._identity: tuple[int, ...] | None = None
         self._left_out: Mapping[str, str] = {}
+        remove_begun(self.path)
 
     def keep(self, cards: Mapping[str, Reading]) -> Mapping[str, str]:
         """The file tells of these cards then; without any it is gone. Which units it leaves out, and why.

@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from furiosa_npu.agent.metrics import Histogram, Metric, Page, empty_distribution
 from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.allocation.pool import Pool
-from furiosa_npu.watch.card_metrics import Transitions, card_metrics, watch_metrics
+from furiosa_npu.watch.card_metrics import OUTCOMES, Transitions, WatchFigures, card_metrics, watch_metrics
 from furiosa_npu.watch.kubelet_books import PodRef
+
+CALLS = ("Allocate", "PreStartContainer")
+"""those whose answers are counted"""
 
 ALLOCATE_BOUNDS_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5)
 
@@ -15,14 +18,15 @@ class Counts:
     """What happened since the agent's start."""
 
     def __init__(self, resources: Sequence[str]) -> None:
-        self.answers: dict[tuple[str, str, str], int] = {}
+        self.answers = {
+            (call, resource, outcome): 0 for call in CALLS for resource in resources for outcome in OUTCOMES
+        }
         """by call, resource and outcome"""
         self.transitions = Transitions()
         self.allocate_seconds = dict.fromkeys(resources, empty_distribution(ALLOCATE_BOUNDS_SECONDS))
 
     def answer(self, call: str, resource: str, outcome: str, seconds: float) -> None:
-        key = (call, resource, outcome)
-        self.answers[key] = self.answers.get(key, 0) + 1
+        self.answers[call, resource, outcome] += 1
         if call == "Allocate":
             self.allocate_seconds[resource] = self.allocate_seconds[resource].observed(seconds)
 
@@ -32,8 +36,7 @@ def page(
     containers: Mapping[Holding, Sequence[PodRef]],
     counts: Counts,
     registrations: Mapping[str, int],
-    scanned_seconds_ago: float | None,
-    stuck_readers: int,
+    watch: WatchFigures,
 ) -> Page:
     """All metrics; names begin with furiosa_npu_. `containers`: who holds what; `registrations`: by resource."""
     return (
@@ -58,5 +61,5 @@ def page(
             "Registrations that the kubelet took.",
             tuple(({"resource": resource}, count) for resource, count in sorted(registrations.items())),
         ),
-        *watch_metrics(scanned_seconds_ago, stuck_readers),
+        *watch_metrics(watch),
     )

@@ -21,18 +21,21 @@ class ResourcePlugin:
         pool: NpuPool,
         injector: Injector,
         on_streams: Callable[[str], None],
+        on_list: Callable[[], None],
         on_answer: Callable[[str, str, str | None, float], None],
         until_known: Callable[[], Awaitable[None]],
         clock: Callable[[], float],
     ) -> None:
-        """`on_streams` is told the resource of a stream that began or ended; `on_answer` the call, the resource, the
-        reason of a refusal or None, and how many seconds it took. `until_known` is awaited before each stream's first
-        list and before a card is handed out.
+        """`on_streams` is told the resource of a stream that began or ended; `on_list` is called when a list goes out
+        that is another than the stream's last; `on_answer` is told the call, the resource, the reason of a refusal or
+        None, and how many seconds it took. `until_known` is awaited before each stream's first list and before a card
+        is handed out.
         """
         self.resource = resource
         self._pool = pool
         self._injector = injector
         self._on_streams = on_streams
+        self._on_list = on_list
         self._on_answer = on_answer
         self._until_known = until_known
         self._clock = clock
@@ -72,7 +75,10 @@ class ResourcePlugin:
             sendings = self._sendings
             while True:
                 response = v1beta1.ListAndWatchResponse(tuple(map(_device, self._pool.offers(self.resource))))
-                if response != sent or sendings != self._sendings:
+                changed = response != sent
+                if changed:
+                    self._on_list()
+                if changed or sendings != self._sendings:
                     sent, sendings = response, self._sendings
                     yield response
                 await wake.wait()

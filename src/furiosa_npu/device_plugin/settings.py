@@ -20,6 +20,7 @@ class Settings(NamedTuple):
     sysfs_root: str
     node_name: str | None
     kubeconfig: str | None
+    start_jitter_seconds: int
     log_format: str
     log_level: str
     listen_address: Address | None
@@ -40,6 +41,7 @@ class Settings(NamedTuple):
     held_bad_is_unhealthy: bool
     state_dir: str
     injection: Injection
+    startup_taint: str | None
     cdi_dir: str
 
 

@@ -6,7 +6,10 @@ each list that a plugin sends, not when a pod ends.
 """
 
 import json
+from binascii import a2b_base64
 from typing import Any, NamedTuple
+
+from furiosa_npu.kubelet.wire import WireError, decode
 
 FILE_NAME = "kubelet_internal_checkpoint"
 
@@ -20,16 +23,41 @@ class CheckpointEntry(NamedTuple):
     container: str
     resource_name: str
     device_ids: tuple[str, ...]
+    answer: str = ""
+    """the plugin's, as `AllocResp` keeps it: a `ContainerAllocateResponse` in base64; empty where there is none"""
+
+    @property
+    def container_paths(self) -> tuple[str, ...]:
+        """Of the device files in the answer; empty where it cannot be read. Read at each call."""
+        # Resident memory: where nobody asks, or no device plugin served, its messages are not needed.
+        from furiosa_npu.kubelet.deviceplugin_v1beta1 import SCHEMA, ContainerAllocateResponse
+
+        try:
+            answer: ContainerAllocateResponse = decode(ContainerAllocateResponse, a2b_base64(self.answer), SCHEMA)
+        except (ValueError, WireError):
+            return ()
+        return tuple(device.container_path for device in answer.devices)
 
 
 def parse_checkpoint(text: str) -> tuple[CheckpointEntry, ...]:
     """The entries of the file's text, in its order. Raises CheckpointError."""
+    return tuple(_entry(entry) for entry in _expect(_data(text), "PodDeviceEntries", list, absent=[]))
+
+
+def registered_resources(text: str) -> frozenset[str]:
+    """The names that device plugins registered, until five minutes after their end, by the file's text.
+
+    Raises CheckpointError.
+    """
+    return frozenset(map(str, _expect(_data(text), "RegisteredDevices", dict, absent={})))
+
+
+def _data(text: str) -> Any:
     try:
         document = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"found {text[:40]!r}, expected JSON ({error})") from error
-    entries = _expect(_expect(document, "Data", dict), "PodDeviceEntries", list, absent=[])
-    return tuple(_entry(entry) for entry in entries)
+    return _expect(document, "Data", dict)
 
 
 def _entry(entry: Any) -> CheckpointEntry:
@@ -45,6 +73,7 @@ def _entry(entry: Any) -> CheckpointEntry:
         _expect(entry, "ContainerName", str),
         _expect(entry, "ResourceName", str),
         tuple(ids),
+        answer if isinstance(answer := entry.get("AllocResp"), str) else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""Calls to the kubelet over its unix sockets: Register, and pod-resources' List.
+"""Calls to the kubelet over its unix sockets, and of them pod-resources' List.
 
 Each call has a channel of its own: the kubelet restarts, and a channel that was never kept cannot be stale.
 """
@@ -10,9 +10,9 @@ from grpclib.client import Channel, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 from grpclib.protocol import H2Protocol
 
-from furiosa_npu.kubelet import deviceplugin_v1beta1 as deviceplugin
 from furiosa_npu.kubelet import podresources_v1 as podresources
-from furiosa_npu.kubelet.bounded_protocol import READ_BYTES, BoundedProtocol, Limits
+from furiosa_npu.kubelet.bounded_connection import Limits
+from furiosa_npu.kubelet.bounded_protocol import READ_BYTES, BoundedProtocol
 from furiosa_npu.kubelet.codec import WireCodec
 from furiosa_npu.kubelet.wire import Schema
 
@@ -24,21 +24,9 @@ class KubeletError(Exception):
     """A call that the kubelet did not answer well: which socket and call, and what it said."""
 
 
-async def register(socket_path: str, request: deviceplugin.RegisterRequest, timeout_seconds: float) -> None:
-    """`v1beta1.Registration/Register` on the kubelet's `kubelet.sock`. Raises KubeletError."""
-    await _call(
-        socket_path,
-        "/v1beta1.Registration/Register",
-        request,
-        deviceplugin.Empty,
-        deviceplugin.SCHEMA,
-        timeout_seconds,
-    )
-
-
 async def list_pod_resources(socket_path: str, timeout_seconds: float) -> podresources.ListPodResourcesResponse:
     """`v1.PodResourcesLister/List`. Raises KubeletError."""
-    response: podresources.ListPodResourcesResponse = await _call(
+    response: podresources.ListPodResourcesResponse = await call(
         socket_path,
         "/v1.PodResourcesLister/List",
         podresources.ListPodResourcesRequest(),
@@ -49,9 +37,10 @@ async def list_pod_resources(socket_path: str, timeout_seconds: float) -> podres
     return response
 
 
-async def _call(
+async def call(
     socket_path: str, method: str, request: Any, response_type: type[Any], schema: Schema, timeout_seconds: float
 ) -> Any:
+    """The answer to one unary call, of `response_type`. Raises KubeletError."""
     channel = BoundedChannel(path=socket_path, codec=WireCodec(schema))
     try:
         async with asyncio.timeout(timeout_seconds):

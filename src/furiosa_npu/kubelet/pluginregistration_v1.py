@@ -6,6 +6,8 @@ from furiosa_npu.kubelet.wire import Field, Schema
 
 DRA_PLUGIN = "DRAPlugin"
 """`PluginInfo.type` of a DRA driver"""
+DEVICE_PLUGIN = "DevicePlugin"
+"""of a device plugin; its `name` is the resource's"""
 
 
 class InfoRequest(NamedTuple):

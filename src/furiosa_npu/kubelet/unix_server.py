@@ -4,6 +4,7 @@ The kubelet deletes every socket in the device plugins' folder when it starts, a
 there; inode and ctime together tell (ext4 hands an inode out again).
 """
 
+import asyncio
 import os
 from collections.abc import Callable, Collection
 from typing import Any
@@ -11,7 +12,9 @@ from typing import Any
 from grpclib.protocol import H2Protocol
 from grpclib.server import Server
 
-from furiosa_npu.kubelet.bounded_protocol import READ_BYTES, BoundedProtocol, Limits
+from furiosa_npu.kubelet.bounded_connection import Limits
+from furiosa_npu.kubelet.bounded_protocol import READ_BYTES, BoundedProtocol
+from furiosa_npu.kubelet.calls import CountedServices
 from furiosa_npu.kubelet.codec import WireCodec
 from furiosa_npu.kubelet.crowd import Crowd
 from furiosa_npu.kubelet.wire import Schema
@@ -33,28 +36,36 @@ class UnixServer:
     ) -> None:
         """`on_drop` is told why a peer's connection was dropped."""
         self.path = path
-        self._services = services
+        self._services = CountedServices(services)
         self._schema = schema
         self._crowd = Crowd(on_drop)
         self._server: Server | None = None
         self._identity: tuple[int, int] | None = None
 
     async def start(self) -> None:
-        """Binds the socket, in place of whatever socket is there. Raises OSError."""
-        server = _Server(self._services, WireCodec(self._schema), self._crowd)
-        await server.start(path=self.path)
-        self._server, self._identity = server, identity(self.path)
+        """Binds the socket, in place of whatever socket is there; also where it is cancelled. Raises OSError."""
+        server = _Server([self._services], WireCodec(self._schema), self._crowd)
+        starting = asyncio.ensure_future(server.start(path=self.path))
+        try:
+            await asyncio.shield(starting)
+        finally:
+            await starting  # what it bound is `close`'s to remove
+            self._server, self._identity = server, identity(self.path)
 
     def is_at_its_path(self) -> bool:
         """The file at the path is the socket that this server made."""
         return self._identity is not None and identity(self.path) == self._identity
 
-    async def deserted(self) -> None:
-        """Returns as soon as no peer is connected."""
-        await self._crowd.deserted.wait()
+    async def answered(self, seconds: float) -> None:
+        """Returns as soon as no call but streams is under way, after `seconds` at the latest."""
+        await _set_within(seconds, self._services.answered)
+
+    async def deserted(self, seconds: float) -> None:
+        """Returns as soon as no peer is connected, after `seconds` at the latest."""
+        await _set_within(seconds, self._crowd.deserted)
 
     async def close(self) -> None:
-        """Ends streams and connections; removes the socket if it is still this server's."""
+        """Ends calls, streams and connections; removes the socket if it is still this server's."""
         if self._server is None:
             return
         if self.is_at_its_path():
@@ -84,3 +95,12 @@ def identity(path: str) -> tuple[int, int] | None:
     except OSError:
         return None
     return status.st_ino, status.st_ctime_ns
+
+
+async def _set_within(seconds: float, event: asyncio.Event) -> None:
+    """Also in a task that is at its end since it was cancelled, where asyncio.timeout of Python 3.11.2 does not end."""
+    waiting = asyncio.ensure_future(event.wait())
+    try:
+        await asyncio.wait([waiting], timeout=seconds)
+    finally:
+        waiting.cancel()

@@ -6,7 +6,7 @@ newer kubelet is understood. Why not the protobuf library: 3.6 MiB of memory and
 for thirty small messages; tests hold each message against it.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import count
 from typing import Any, Literal, NamedTuple
 
@@ -70,6 +70,7 @@ def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iter
     fields = schema[message_type]
     positions = {field.number: position for position, field in enumerate(fields)}
     values = [_default(field) for field in fields]
+    merged: dict[int, list[bytes]] = {}
     for number, raw in _fields(data):
         position = positions.get(number)
         if position is None:
@@ -79,6 +80,9 @@ def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iter
             continue  # another wire type than ours: an unknown field, as protobuf's own parsers hold it
         if (field.repeated or field.mapped) and next(elements) > MAXIMUM_ELEMENTS:
             raise WireError(f"more than {MAXIMUM_ELEMENTS} elements")
+        if isinstance(field.kind, type) and isinstance(raw, bytes) and not (field.mapped or field.repeated):
+            merged.setdefault(position, []).append(raw)  # one message, where it comes in parts
+            continue
         value = _value(raw, field, schema, elements)
         if field.mapped:
             values[position][value[0]] = value[1]
@@ -86,6 +90,8 @@ def _decode(message_type: type[Any], data: bytes, schema: Schema, elements: Iter
             values[position].append(value)
         else:
             values[position] = value
+    for position, parts in merged.items():
+        values[position] = _joined(parts, fields[position], schema, elements)
     return message_type(*(tuple(value) if isinstance(value, list) else value for value in values))
 
 
@@ -169,15 +175,28 @@ def _value(raw: int | bytes, field: Field, schema: Schema, elements: Iterator[in
         raw &= (1 << bits) - 1
         return raw - (1 << bits) if raw >> bits - 1 else raw
     if field.mapped:
-        pair = {1: b"", 2: b""}
+        keys, values = list[bytes](), list[bytes]()
         for number, part in _fields(raw):
-            if number in pair and isinstance(part, bytes):
-                pair[number] = part
-        return _text(pair[1], 1), _value(pair[2], Field(2, field.kind), schema, elements)
+            if number in (1, 2) and isinstance(part, bytes):
+                (keys if number == 1 else values).append(part)
+        return _joined(keys, Field(1, "string"), schema, elements), _joined(
+            values, Field(2, field.kind), schema, elements
+        )
     if field.kind == "string":
         return _text(raw, field.number)
     assert isinstance(field.kind, type)  # noqa: S101 - the kinds of str are all handled above
     return _decode(field.kind, raw, schema, elements)
+
+
+def _joined(parts: Sequence[bytes], field: Field, schema: Schema, elements: Iterator[int]) -> Any:
+    """Of a field that is no list and comes several times: a message is what all say together, a text the last.
+    Each has to be one by itself.
+    """
+    if len(parts) > 1:
+        read = [_value(part, field, schema, elements) for part in parts]
+        if not isinstance(field.kind, type):
+            return read[-1]
+    return _value(b"".join(parts), field, schema, elements)
 
 
 def _text(raw: bytes, number: int) -> str:

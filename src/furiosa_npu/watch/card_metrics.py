@@ -1,6 +1,7 @@
 """What `/metrics` of each agent that watches cards shows of them."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple, get_args
 
 from furiosa_npu.agent.metrics import Metric, Page
 from furiosa_npu.allocation.ledger import Holding
@@ -9,9 +10,26 @@ from furiosa_npu.health.verdict import State
 from furiosa_npu.watch.kubelet_books import PodRef
 from furiosa_npu.watch.temperature_metric import temperatures
 
+OUTCOMES = ("answered", "refused")
+"""of what the kubelet asked"""
+
+_STATES: tuple[State, ...] = get_args(State)
+
+
+class WatchFigures(NamedTuple):
+    """How the watch itself does."""
+
+    scanned_seconds_ago: float | None
+    """since the last look at the cards; None: there was none"""
+    stuck_readers: int
+    troubles: tuple[str, ...] = ()
+    """the parts that do not work, as `/readyz` names them"""
+    writes_failing: bool = False
+    """the API server does not take what is written: it is away, or refuses"""
+
 
 class Transitions:
-    """How often each unit came to each state since the agent's start."""
+    """How often each card came to each state since the agent's start."""
 
     def __init__(self) -> None:
         self.counts: dict[tuple[str, str], int] = {}
@@ -25,7 +43,10 @@ class Transitions:
 def card_metrics(
     pool: Pool, containers: Mapping[Holding, Sequence[PodRef]], transitions: Mapping[tuple[str, str], int]
 ) -> Page:
-    """States, warnings, holders. `containers`: who holds what."""
+    """States, warnings, holders. `containers`: who holds what; `transitions`: of cards, not of their parts.
+
+    A counter is there with 0 before it counts: what it began with, `increase()` would not see.
+    """
     units = sorted(pool.values())
     return (
         Metric(
@@ -60,8 +81,14 @@ def card_metrics(
         Metric(
             "furiosa_npu_state_transitions_total",
             "counter",
-            "How often the card came to a state.",
-            tuple(({"uuid": uuid, "state": state}, count) for (uuid, state), count in sorted(transitions.items())),
+            "How often the card came to a state, from 0 on; the one that it was found in is not counted.",
+            tuple(
+                ({"uuid": uuid, "state": state}, transitions.get((uuid, state), 0))
+                for uuid in sorted(
+                    {unit.id for unit in units if unit.card.pes is None} | {card for card, _ in transitions}
+                )
+                for state in _STATES
+            ),
         ),
         Metric(
             "furiosa_npu_allocation_info",
@@ -86,8 +113,9 @@ def card_metrics(
     )
 
 
-def watch_metrics(scanned_seconds_ago: float | None, stuck_readers: int) -> Page:
+def watch_metrics(figures: WatchFigures) -> Page:
     """How the watch itself does."""
+    scanned_seconds_ago, stuck_readers, troubles, writes_failing = figures
     return (
         Metric(
             "furiosa_npu_last_scan_age_seconds",
@@ -98,7 +126,20 @@ def watch_metrics(scanned_seconds_ago: float | None, stuck_readers: int) -> Page
         Metric(
             "furiosa_npu_stuck_readers",
             "gauge",
-            "Threads that wait for a driver that does not answer; at most one a card.",
+            "Threads that wait for what does not answer, at most one each: a card's driver, the list of cards, /proc, "
+            "the disk of the state file.",
             (({}, stuck_readers),),
+        ),
+        Metric(
+            "furiosa_npu_trouble",
+            "gauge",
+            "1 for each part of the agent that does not work; /readyz says why.",
+            tuple(({"part": part}, 1) for part in troubles),
+        ),
+        Metric(
+            "furiosa_npu_api_writes_failing",
+            "gauge",
+            "1 while the API server does not take events and condition: it is away, or refuses.",
+            (({}, writes_failing),),
         ),
     )

@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from furiosa_npu.hardware.card_reader import CardReader
 from furiosa_npu.hardware.cards import with_driverless
+from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.inventory import Found, Inventory, Lister
 from furiosa_npu.hardware.open_probe import busy_files
 from furiosa_npu.hardware.reader_threads import Job
@@ -72,10 +73,13 @@ class CardReadings:
         self._quiet: list[Job] = []
         self._has_problems = False
         self._told_last: list[Reading] = []
+        self.awaited: frozenset[str] = frozenset()
+        """keys of what was asked in the last look and had not answered at its end: it is told as it was"""
         self._all: Sequence[Reading] = ()
 
     async def all(self, *, anew: bool, probe: frozenset[str] = frozenset()) -> Sequence[Reading]:
-        """Every card of the host. `anew`: all facts of all; else all of one card in turn, of the others what moves.
+        """Every card of the host. `anew`: all facts of all; else all of one card in turn and of those with problems, of
+        the others what moves.
 
         `probe`: keys of the cards whose device files may be opened to see whether they are in use: nobody holds them.
         They are opened as part of the reading, so that a last look (`one`) comes before or after, never meanwhile.
@@ -89,9 +93,9 @@ class CardReadings:
             self._list.hurry(now)
         if self._has_problems or self._list.is_due(now):
             jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._listing, now, anew=anew))]
-        self._take(await self._reader.ask(jobs))
+        await self._ask(jobs)
         if anew or self._inventory is not before:
-            self._take(await self._reader.ask(self._jobs(self._inventory, probe, now, anew=anew)))
+            await self._ask(self._jobs(self._inventory, probe, now, anew=anew))
         told = [*self._told()]
         if told != self._told_last or self._inventory is not before:
             self._told_last = told
@@ -136,11 +140,12 @@ class CardReadings:
         fresh = anew or self._fresh.is_due(now)
         if fresh:
             self._fresh.done(now)
-        if not fresh and not probe and inventory is self._quiet_of:
+        quiet = not fresh and not probe and not self._has_problems
+        if quiet and inventory is self._quiet_of:
             jobs = self._quiet
         else:
             jobs = [self._job(found, probe, whole=anew, fresh=fresh) for found in inventory.cards]
-            if not fresh and not probe:
+            if quiet:
                 self._quiet_of, self._quiet = inventory, jobs
         if jobs and not anew and self._whole.is_due(now):
             self._whole.done(now)
@@ -151,10 +156,13 @@ class CardReadings:
         return jobs
 
     def _job(self, found: Found, probe: frozenset[str], *, whole: bool, fresh: bool) -> Job:
+        """What of a card is broken may be well again in any file of it."""
         reader = self._reader_of(found)
+        last = self._last.get(_key(found))
+        whole = whole or (last is not None and bool(last.problems))
         read = partial(reader.whole if whole else reader.signs, found, fresh=fresh)
         key = _key(found)
-        return Job(key, reader.files, partial(_probed, self._roots, read) if key in probe else read)
+        return Job(key, reader.files, partial(_probed, reader.files, self._roots, read) if key in probe else read)
 
     def _reader_of(self, found: Found) -> CardReader:
         key = _key(found)
@@ -164,6 +172,11 @@ class CardReadings:
 
     def _listing(self, asked_at: float, *, anew: bool) -> _Listing:
         return _Listing(self._lister.look(anew=anew), asked_at)
+
+    async def _ask(self, jobs: Sequence[Job]) -> None:
+        answers = await self._reader.ask(jobs)
+        self.awaited = frozenset(job.key for job in jobs if job.key not in answers)
+        self._take(answers)
 
     def _take(self, answers: dict[str, _Listing | Reading]) -> None:
         for key, answer in answers.items():
@@ -196,6 +209,6 @@ def _key(found: Found) -> str:
     return f"{found.family} npu{found.index}"
 
 
-def _probed(roots: Roots, read: Callable[[], Reading]) -> Reading:
+def _probed(files: Files, roots: Roots, read: Callable[[], Reading]) -> Reading:
     reading = read()
-    return reading._replace(busy=busy_files(roots, reading))
+    return reading._replace(busy=busy_files(files, roots, reading))

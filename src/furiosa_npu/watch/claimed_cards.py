@@ -3,10 +3,12 @@
 import json
 import os
 from binascii import crc32
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
+from furiosa_npu.allocation.ledger import Given, Holding, Ledger, Observation
+from furiosa_npu.cdi.names import transient_file_name, transient_id
 from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
 
 CLAIMS = "npu.furiosa.ai"
@@ -14,6 +16,9 @@ CLAIMS = "npu.furiosa.ai"
 
 FILE = "dra/prepared.json"
 """In the state folder that agents of both planes share (dra_driver.state_file writes it)."""
+
+CLAIM_KIND = "npu.furiosa.ai/claim"
+"""of the CDI devices of claims, whose specifications are transient ones, by a claim's UID"""
 
 VERSION = 1
 _MAXIMUM_BYTES = 4 << 20
@@ -36,14 +41,17 @@ def checksum(claims: object) -> str:
 class ClaimedCards:
     """Read anew where the file is another than before."""
 
-    def __init__(self, state_dir: str, boot_id: str) -> None:
+    def __init__(self, state_dir: str, cdi_dir: str, boot_id: str) -> None:
         self._path = f"{state_dir}/{FILE}"
+        self._cdi_dir = cdi_dir
         self._boot_id = boot_id
         self._seen: tuple[int, int] | None = None
-        self._cards: frozenset[str] = frozenset()
+        self._cards: Mapping[str, Given] = {}
 
-    def look(self) -> frozenset[str]:
-        """Ids of the cards of which a claim holds a PE in this boot; admin access holds none. Raises ClaimsUnknown."""
+    def look(self) -> Mapping[str, Given]:
+        """By their ids the cards of which a claim holds a PE in this boot, and what its pods have of them; admin access
+        holds none. Raises ClaimsUnknown.
+        """
         try:
             status = os.stat(self._path)
             seen = (status.st_ino, status.st_mtime_ns)
@@ -52,7 +60,8 @@ class ClaimedCards:
                     self._cards = self._held(json.loads(file.read(_MAXIMUM_BYTES)))
                 self._seen = seen
         except FileNotFoundError:
-            self._seen, self._cards = None, frozenset()
+            self._seen, self._cards = None, {}
+            self._expect_no_claims()
         except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ClaimsUnknown(
                 f"{self._path}: {error}: which cards claims hold cannot be told; run the DRA driver, which makes it "
@@ -60,19 +69,36 @@ class ClaimedCards:
             ) from error
         return self._cards
 
-    def _held(self, document: Any) -> frozenset[str]:
+    def _expect_no_claims(self) -> None:
+        """The driver makes its file before the first CDI file of a claim. Raises ClaimsUnknown."""
+        names: list[str] = []
+        with suppress(OSError):  # no runtime finds claims' devices there
+            names = [name for name in os.listdir(self._cdi_dir) if transient_id(CLAIM_KIND, name) is not None]
+        if names:
+            raise ClaimsUnknown(
+                f"{self._path}: found no file, expected one, since there are CDI files of {len(names)} claims in "
+                f"{self._cdi_dir}: which cards claims hold cannot be told; run the DRA driver to make it out anew, or "
+                f"drain the node and remove {transient_file_name(CLAIM_KIND, '*')} there"
+            )
+
+    def _held(self, document: Any) -> dict[str, Given]:
         if document["version"] != VERSION:
             raise ValueError(f"found version {document['version']!r}, expected {VERSION}")
         if document["checksum"] != checksum(document["claims"]):
             raise ValueError(f"found the checksum {document['checksum']!r}, expected {checksum(document['claims'])}")
-        return frozenset(
-            str(device["card_id"])
+        held: dict[str, Given] = {}
+        for device in (
+            device
             for claim in document["claims"].values()
             if claim["boot_id"] == self._boot_id
             for request in claim["requests"]
             for device in request["devices"]
             if not device["admin_access"]
-        )
+        ):
+            card = str(device["card_id"])
+            files = frozenset(str(path).removeprefix("/dev/") for _, path in device["device_nodes"])
+            held[card] = Given(files | held[card].files if card in held else files, frozenset({card}))
+        return held
 
 
 class BooksWithClaims:
@@ -81,7 +107,7 @@ class BooksWithClaims:
     def __init__(self, books: KubeletBooks, claimed: ClaimedCards) -> None:
         self._books = books
         self._claimed = claimed
-        self._last: frozenset[Holding] = frozenset()
+        self._last: Mapping[str, Given] = {}
         self.answered = False
 
     @property
@@ -106,7 +132,10 @@ class BooksWithClaims:
         """A file that cannot be read any more leaves what it said before; before the first list it was read."""
         self.answered = self.answered or self._books.answered
         with suppress(ClaimsUnknown):
-            self._last = frozenset(Holding(CLAIMS, card) for card in self._claimed.look())
+            self._last = self._claimed.look()
+        held = frozenset(Holding(CLAIMS, card) for card in self._last)
+        claimed, of_pods = self._last, seen.given
+        seen = seen._replace(given=lambda unit: claimed.get(unit) or of_pods(unit))
         if seen.listed is not None:
-            return seen._replace(listed=seen.listed | self._last)
-        return seen._replace(recorded=(seen.recorded or frozenset()) | self._last)
+            return seen._replace(listed=seen.listed | held)
+        return seen._replace(recorded=(seen.recorded or frozenset()) | held)

@@ -1,7 +1,7 @@
 """Keeps time: when the cards are looked at, when the kubelet is asked who holds them, when what is known is kept."""
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterator, Mapping
 from typing import Protocol
 
 from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
@@ -12,6 +12,7 @@ from furiosa_npu.watch.events import Events
 from furiosa_npu.watch.kubelet_books import PodRef
 from furiosa_npu.watch.memory_file import MemoryFile
 from furiosa_npu.watch.npu_pool import NpuPool
+from furiosa_npu.watch.process import collect_garbage
 
 SOON_SECONDS = 0.2
 """Before the next look while a card waits for a reading to decide."""
@@ -61,9 +62,11 @@ class Cycle:
         clock: Callable[[], float],
         on_folder: Callable[[], None],
         on_containers: Callable[[], None],
+        before_look: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         """`seconds`: from one look to the next; `on_folder` is called in each look where no event tells of the
-        kubelet's folder, `on_containers` where the kubelet shows others than before."""
+        kubelet's folder, `on_containers` where the kubelet shows others than before. `before_look` takes in who has
+        been given cards since the look before, or they would be taken for strangers; the look waits for it."""
         self.turned_at = clock()
         """when the loop that looks came round"""
         self._seconds = seconds
@@ -77,6 +80,7 @@ class Cycle:
         self._clock = clock
         self._on_folder = on_folder
         self._on_containers = on_containers
+        self._before_look = before_look
         self._due = asyncio.Event()
         self._known = asyncio.Event()
         self._held = asyncio.Event()
@@ -94,6 +98,7 @@ class Cycle:
 
     def users_changed(self) -> None:
         """Somebody opened or closed a device file: looked at at once, or when a second is over since the last look."""
+        self._pool.users_are_known = False
         if not self._opened:
             self._opened = True
             pause = self._users_looked_at + OPENED_SECONDS - self._clock()
@@ -113,15 +118,30 @@ class Cycle:
         if self._pool.ledger.entries:
             self._held.set()
 
+    async def seen(self) -> None:
+        """Returns after the first look at all cards, whoever holds them."""
+        await self._known.wait()
+
+    async def answered(self) -> None:
+        """Returns when each card that was there at the start has answered, or been silent for too long.
+
+        For who would take back what an earlier agent said of a card of which nothing is known yet.
+        """
+        await self._known.wait()
+        while self._readings.is_waited_for:  # noqa: ASYNC110  # the looks bring it about, and tell nobody
+            await asyncio.sleep(FIRST_LOOK_PAUSE_SECONDS)
+
     async def know(self) -> None:
         """Before a list or a card goes out: the first look, and what the kubelet had handed out under an earlier agent.
 
         The plugin registers meanwhile: its registration is with the kubelet 10 ms sooner, of 60.
         """
         await self._known.wait()
-        if not self._books.answered:
-            await self._ask_the_kubelet()
-            self._books.answered = True
+        while not self._books.answered:
+            if await self._ask_the_kubelet():
+                self._books.answered = True
+            else:
+                await asyncio.sleep(self._seconds)
 
     async def look(self, events: Events) -> None:
         """Looks at all cards in each cycle, and where something happened."""
@@ -135,6 +155,8 @@ class Cycle:
             if self._devices_changed or self._users_changed or self._opened:
                 await asyncio.sleep(BURST_SECONDS)
             self._due.clear()
+            if self._before_look is not None:
+                await self._before_look()
             await self._scan(events)
 
     async def settle(self) -> None:
@@ -161,9 +183,12 @@ class Cycle:
         await self._ask_the_kubelet()
         self._known.set()
 
-    async def _ask_the_kubelet(self) -> None:
-        self._pool.settle(await self._books.at_start())
+    async def _ask_the_kubelet(self) -> bool:
+        """Whether it told anything, by pod-resources or its checkpoint."""
+        seen = await self._books.at_start()
+        self._pool.settle(seen)
         self._on_containers()
+        return seen.listed is not None or seen.recorded is not None
 
     async def _scan(self, events: Events) -> None:
         events.renew()
@@ -175,6 +200,9 @@ class Cycle:
         anew, users_anew = self._devices_changed or not events.of_devices, self._users_are_due()
         self._devices_changed = False
         await self._pool.scan(anew=anew, users_anew=users_anew)
+        self._pool.users_are_known = events.of_opens and not self._opened
+        if self._pool.all_seen:
+            self._disable.compare(self._pool.pool)
         if anew:
             events.renew(self._device_paths())
         folder = self._readings.host_hangs()
@@ -187,6 +215,7 @@ class Cycle:
         else:
             self._conditions.remark("processes", failure)
         await self._remember()
+        collect_garbage()
 
     def _users_are_due(self) -> bool:
         """And taken as looked at, if so."""
@@ -201,7 +230,7 @@ class Cycle:
         now = self._clock()
         if self._changed or self._remembered_at is None or now - self._remembered_at >= MEMORY_SECONDS:
             self._changed, self._remembered_at = False, now
-            await self._memory.keep(self._pool.verdicts)
+            await self._memory.keep(self._pool.verdicts, self._pool.cards)
 
     def _device_paths(self) -> Iterator[str]:
         """Of the device files that compute."""

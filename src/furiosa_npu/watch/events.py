@@ -67,7 +67,12 @@ class Events:
     @property
     def of_devices(self) -> bool:
         """Events of device files come."""
-        return self._devices is not None
+        return self._devices is not None and self._devices.tells_all
+
+    @property
+    def of_opens(self) -> bool:
+        """Events come of whoever opens or closes a card's device file on the host."""
+        return self._opens is not None and self._opens.tells_all
 
     def renew(self, device_files: Iterable[str] = ()) -> None:
         """Watches what is there and not watched yet. `device_files`: the paths of those that compute, where they may

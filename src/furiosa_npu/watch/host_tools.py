@@ -2,6 +2,7 @@
 
 import os
 
+from furiosa_npu.linux.atomic_file import remove_begun, replacing
 from furiosa_npu.watch.conditions import Conditions
 
 _CHUNK_BYTES = 65536
@@ -47,6 +48,7 @@ def install(source: str, folder: str) -> None:
             os.makedirs(folder, mode=0o755, exist_ok=True)
         if os.statvfs(folder).f_flag & os.ST_NOEXEC:
             raise HostToolsError(f"{folder}: found a file system mounted noexec, expected one that programs run from")
+        remove_begun(target)
         if not _is_there(target, source):
             _write(target, source)
     except OSError as error:
@@ -70,18 +72,9 @@ def _is_there(target: str, source: str) -> bool:
 
 
 def _write(target: str, source: str) -> None:
-    beside = f"{target}.{os.getpid()}.new"
-    try:
-        with open(source, "rb", buffering=0) as content, open(beside, "wb", buffering=0) as file:
-            while chunk := content.read(_CHUNK_BYTES):
-                file.write(chunk)
-            os.fchmod(file.fileno(), 0o755)
-            os.fsync(file.fileno())
-        os.rename(beside, target)
-    except OSError:
-        if os.path.exists(beside):
-            os.unlink(beside)
-        raise
+    with open(source, "rb", buffering=0) as content, replacing(target, 0o755) as file:
+        while chunk := content.read(_CHUNK_BYTES):
+            file.write(chunk)
 
 
 def _identity(path: str) -> tuple[int, ...] | None:

@@ -2,11 +2,12 @@
 
 import asyncio
 import os
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from functools import partial
 from typing import NamedTuple
 
-from furiosa_npu.allocation.ledger import Holding, Ledger, Observation
-from furiosa_npu.kubelet.checkpoint import FILE_NAME, CheckpointError, parse_checkpoint
+from furiosa_npu.allocation.ledger import Given, GivenOf, Holding, Ledger, Observation, nothing_given
+from furiosa_npu.kubelet.checkpoint import FILE_NAME, CheckpointEntry, CheckpointError, parse_checkpoint
 from furiosa_npu.kubelet.client import KubeletError, list_pod_resources
 from furiosa_npu.kubelet.podresources_v1 import ListPodResourcesResponse
 from furiosa_npu.watch.conditions import Conditions
@@ -49,7 +50,8 @@ class KubeletBooks:
         self._send_lists_again = send_lists_again
         self._clock = clock
         self._conditions = conditions
-        self._pods: frozenset[tuple[str, str]] = frozenset()
+        self.pods: frozenset[tuple[str, str]] = frozenset()
+        """namespace and name of each that pod-resources listed, whatever it holds"""
         self._confirmed: tuple[object, ...] = ()
         """what was handed out and shown when the checkpoint last had all that pod-resources did not list"""
         self._pause = 0.0
@@ -65,7 +67,8 @@ class KubeletBooks:
         """All that the kubelet shows, before any list was sent: what is held, and perhaps what was."""
         started_at = self._clock()
         listed = await self._list()
-        return Observation(started_at, listed, self._recorded(), recorded_is_current=False)
+        recorded, given = self._recorded()
+        return Observation(started_at, listed, recorded, recorded_is_current=False, given=given)
 
     async def observe(self, ledger: Ledger) -> Observation:
         """What the kubelet shows now.
@@ -80,18 +83,18 @@ class KubeletBooks:
         asked_for = frozenset(
             (holding, entry.allocated_at) for holding, entry in ledger.entries if holding not in listed
         )
-        shown = (asked_for, listed, self._pods)
+        shown = (asked_for, listed, self.pods)
         is_known = shown == self._confirmed
         if is_known and started_at < self._ask_again_at:
             return Observation(started_at, listed, recorded=None, recorded_is_current=False)
         current = await self._written_anew()
-        recorded = self._recorded() if current else None
+        recorded, given = self._recorded() if current else (None, nothing_given)
         if recorded is not None and recorded.issuperset(ledger.not_listed(listed)):
             self._pause = min(2 * self._pause, LONGEST_PAUSE_SECONDS) if is_known else FIRST_PAUSE_SECONDS
             self._confirmed, self._ask_again_at = shown, started_at + self._pause
         else:
             self._confirmed = ()
-        return Observation(started_at, listed, recorded, current)
+        return Observation(started_at, listed, recorded, current, given)
 
     async def _list(self) -> frozenset[Holding] | None:
         try:
@@ -110,7 +113,7 @@ class KubeletBooks:
                         found = PodRef(pod.namespace, pod.name, container.name)
                         containers[holding] = (*containers.get(holding, ()), found)
         self.containers = containers
-        self._pods = frozenset((pod.namespace, pod.name) for pod in response.pod_resources)
+        self.pods = frozenset((pod.namespace, pod.name) for pod in response.pod_resources)
         return frozenset(containers)
 
     def holders(self, holding: Holding) -> tuple[PodRef, ...]:
@@ -129,7 +132,8 @@ class KubeletBooks:
             await asyncio.sleep(CHECKPOINT_LOOK_SECONDS)
         return True
 
-    def _recorded(self) -> frozenset[Holding] | None:
+    def _recorded(self) -> tuple[frozenset[Holding] | None, GivenOf]:
+        """By the checkpoint; None: it cannot be read."""
         try:
             with open(self._checkpoint, encoding="utf-8") as file:
                 entries = parse_checkpoint(file.read(_MAXIMUM_BYTES))
@@ -137,7 +141,7 @@ class KubeletBooks:
             entries = ()  # a kubelet that never handed out a device has none
         except (OSError, UnicodeDecodeError, CheckpointError) as error:
             self._conditions.trouble("checkpoint", f"{self._checkpoint}: {error}")
-            return None
+            return None, nothing_given
         self._conditions.well("checkpoint")
         recorded: dict[Holding, tuple[PodRef, ...]] = {}
         for entry in entries:
@@ -145,7 +149,16 @@ class KubeletBooks:
                 holding = Holding(entry.resource_name, unit)
                 recorded[holding] = (*recorded.get(holding, ()), PodRef("", f"uid:{entry.pod_uid}", entry.container))
         self.recorded = {holding: found for holding, found in recorded.items() if holding not in self.containers}
-        return frozenset(recorded)
+        return frozenset(recorded), partial(_given, entries)
+
+
+def _given(entries: Sequence[CheckpointEntry], unit: str) -> Given | None:
+    """By those entries with the unit whose answers name device files."""
+    own = [(entry, paths) for entry in entries if unit in entry.device_ids and (paths := entry.container_paths)]
+    if not own:
+        return None
+    files = (path.removeprefix("/dev/") for _, paths in own for path in paths)
+    return Given(frozenset(files), frozenset(unit for entry, _ in own for unit in entry.device_ids))
 
 
 def _identity(path: str) -> tuple[int, int] | None:

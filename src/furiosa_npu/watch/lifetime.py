@@ -28,11 +28,14 @@ async def until_stopped(serving: Coroutine[object, object, None], last: Coroutin
 
 
 async def all_of(*parts: Awaitable[None]) -> None:
-    """All at once; where one fails, or this is cancelled, the others are ended too."""
+    """All at once; where one fails, or this is cancelled, the others are ended too, each at its own pace."""
     tasks = [asyncio.ensure_future(part) for part in parts]
     try:
-        await asyncio.gather(*tasks)
+        # asyncio.gather would pass a cancellation on, and the one below would break off the ends that it brought.
+        done, _ = await asyncio.wait(tasks, return_when=asyncio.FIRST_EXCEPTION)
     finally:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+    for task in done:
+        task.result()

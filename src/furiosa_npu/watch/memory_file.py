@@ -1,14 +1,15 @@
 """What must not be forgotten when the agent ends, in a small file on the host that is written only when it changes."""
 
 import json
-import os
 from collections.abc import Mapping
 from typing import Any
 
 from furiosa_npu.hardware.driver_file import Files
 from furiosa_npu.hardware.reader_threads import Job
-from furiosa_npu.health.recall import RecallError, from_document, to_document
+from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.health.recall import Recalled, RecallError, from_document, to_document
 from furiosa_npu.health.verdict import Verdict
+from furiosa_npu.linux.atomic_file import remove_begun, replacing
 from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.patient_reader import PatientReader
 
@@ -30,24 +31,30 @@ class MemoryFile:
         self._boot_id = boot_id()
         self._written: dict[str, Any] | None = None
 
-    def read(self) -> dict[str, Verdict]:
-        """What the last agent on this host knew, by unit id; of another boot, or without a file, nothing."""
+    def read(self, now: float) -> Recalled:
+        """What the last agent on this host knew; of another boot, or without a file, nothing. `now`: seconds."""
+        remove_begun(self._path)
         try:
             with open(self._path, encoding="utf-8") as file:
                 document = json.loads(file.read(_MAXIMUM_BYTES))
-            remembered = from_document(document, self._boot_id)
+            recalled = from_document(document, self._boot_id, now)
         except FileNotFoundError:
-            return {}
+            return Recalled()
         except (OSError, ValueError, RecursionError, RecallError) as error:
             reason = f"{self._path}: {error}: what was known of cards is forgotten, and the file written anew"
             self._conditions.remark("memory", reason)
-            return {}
+            return Recalled()
+        if recalled.faults:
+            reason = f"{self._path}: {'; '.join(recalled.faults)}: what was known of these cards is forgotten"
+            self._conditions.remark("memory", reason)
         self._written = document
-        return remembered
+        return recalled
 
-    async def keep(self, verdicts: Mapping[str, Verdict]) -> None:
-        """Writes what of them must be remembered, where the file says another thing; a disk that hangs keeps nobody."""
-        document = to_document(self._boot_id, verdicts)
+    async def keep(self, verdicts: Mapping[str, Verdict], cards: Mapping[str, Reading]) -> None:
+        """Writes what of them must be remembered, where the file says another thing; a disk that hangs keeps nobody.
+
+        Both by unit id; `cards`: of units that are cards."""
+        document = to_document(self._boot_id, verdicts, cards)
         if document == self._written:
             return
         job = Job(self._path, Files(), lambda: (document, _write(self._path, json.dumps(document, indent=1))))
@@ -60,14 +67,10 @@ class MemoryFile:
 
 
 def _write(path: str, text: str) -> str | None:
-    """Beside, and renamed; why it failed, or None."""
-    beside = f"{path}.new"
+    """Two agents may write at once; why it failed, or None."""
     try:
-        with open(beside, "w", encoding="utf-8") as file:
-            file.write(text + "\n")
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
+        with replacing(path, 0o644) as file:
+            file.write(f"{text}\n".encode())
     except OSError as error:
         return f"{path}: {error.strerror}"
     return None

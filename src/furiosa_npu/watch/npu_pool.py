@@ -4,20 +4,18 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from operator import is_
 
-from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew, look_again, offered_family
-from furiosa_npu.allocation.ledger import Ledger, Observation, hand_out, renew, settle
+from furiosa_npu.allocation.absent import absent
+from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew
+from furiosa_npu.allocation.ledger import GivenOf, Ledger, Observation, hand_out, renew, settle
 from furiosa_npu.allocation.places import Places, follow
 from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
 from furiosa_npu.allocation.slicing import WHOLE_CARDS, Slicing
 from furiosa_npu.hardware.reading import Reading
-from furiosa_npu.health.cycle_counters import STILL_SECONDS_WHERE_CLOSED
+from furiosa_npu.health.recall import Recalled
 from furiosa_npu.health.verdict import Verdict
 from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.last_look import LastLook, Standing, waits
 from furiosa_npu.watch.outside_users import OutsideUsers
-
-SECOND_READING_SECONDS = STILL_SECONDS_WHERE_CLOSED
-"""Between two readings of a Warboy's `perf_regs` at the last look, where the first does not decide. What is still
-undecided then is refused."""
 
 ONE_INSTANT_SECONDS = 0.5
 """For how long after a hand-over the lists under the other names stay as they were. A pod that came in the same instant
@@ -49,7 +47,7 @@ class NpuPool:
         readings: CardReadings,
         users: OutsideUsers,
         rules: Rules,
-        remembered: Mapping[str, Verdict],
+        recalled: Recalled,
         resources: Sequence[str],
         clock: Callable[[], float],
         on_change: Callable[[], None],
@@ -62,42 +60,63 @@ class NpuPool:
         self.pool: Pool = {}
         self.ledger = Ledger()
         self.scanned_at: float | None = None
+        self.all_seen = False
+        """every card that is there has answered, and is in the pool: what is not in it is not there"""
+        self.users_are_known = False
+        """nobody opened a card's device file since the processes were looked at, or they would have been again"""
         self._readings = readings
         self._users = users
-        self._remembered = remembered
+        self._remembered: Mapping[str, Verdict] = recalled.verdicts
+        self._not_seen_yet: Pool = {
+            unit_id: Unit(unit_id, unit_id, card, recalled.verdicts[unit_id])
+            for unit_id, card in recalled.cards.items()
+            if slicing.whole(unit_id) == unit_id
+        }
+        """cards that an earlier agent knew, until it is known whether they are there"""
         self._resources = frozenset(resources)
         self._clock = clock
         self._on_change = on_change
-        self._probe = probe
+        self.probe = probe
+        """device files may be opened to see whether they are in use, once it is known who holds them"""
+        self._holders_known = False
         self._held_bad_is_unhealthy = held_bad_is_unhealthy
         self._slicing = slicing
         self._places: Places = {}
         self._seen = Seen(())
         self._shown: list[tuple[object, ...]] = []
-        self._settled = False
+        self._settled = self._untold = False
         self._judged_by: tuple[object, ...] = ()
         self._judged_at = 0.0
         self._handing_over: list[str] = []
         self._handed_over_at: dict[str, float] = {}
+        self._last_look = LastLook(readings, users, self._standing, slicing, clock)
 
     async def scan(self, *, anew: bool, users_anew: bool) -> None:
         """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too."""
         await self._users.look(anew=users_anew)
         readings = await self._readings.all(anew=anew, probe=self._to_probe())
+        awaited = {key: self._seen.awaited.get(key, self._now) for key in self._readings.awaited}
         self.scanned_at = now = self._clock()
+        self.all_seen = self.unread == frozenset()
         users = self._users.of_cards(readings)
         known = (readings, self.ledger, self.rules)
         same = users == self._seen.users and all(map(is_, known, self._judged_by))
-        if same and self._settled and now - self._judged_at < JUDGED_SECONDS:
-            return
-        self._seen = Seen(readings, users)
-        self.judge()
+        self._seen = Seen(readings, users, awaited)
+        if not (same and self._settled and now - self._judged_at < JUDGED_SECONDS):
+            self.judge()
 
     def judge(self) -> None:
         """Judges every card by what was read last."""
         self._places = follow(self._places, self.ledger.units, self.pool)
         self.pool = census(
-            self.pool, self._seen, self.ledger, self.rules, self._now, self._remembered, self._slicing, self._places
+            {**self._known_of_old(), **self.pool},
+            self._seen,
+            self.ledger,
+            self.rules,
+            self._now,
+            self._remembered,
+            self._slicing,
+            self._places,
         )
         # What comes back later is judged by what it does from then on.
         self._remembered = {
@@ -107,8 +126,8 @@ class NpuPool:
         self._judged_by = (self._seen.readings, self.ledger, self.rules)
         self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
         shown = _shown(self.pool)
-        if shown != self._shown:
-            self._shown = shown
+        if self._untold or shown != self._shown:
+            self._shown, self._untold = shown, False
             self._on_change()
 
     @property
@@ -120,6 +139,22 @@ class NpuPool:
     def verdicts(self) -> dict[str, Verdict]:
         """Of every card, and what is remembered of those that were not seen yet, by unit id."""
         return {**self._remembered, **{unit.id: unit.verdict for unit in self.pool.values()}}
+
+    @property
+    def cards(self) -> dict[str, Reading]:
+        """What is known of every unit that is a card, by its id."""
+        units = (*self._not_seen_yet.values(), *self.pool.values())
+        return {unit.id: unit.card for unit in units if unit.id == unit.card_id}
+
+    def _known_of_old(self) -> Pool:
+        """Cards of an earlier agent that are there or are not, as is known by now; and from now on the pool's."""
+        unread = self.unread
+        if unread is None or not self._not_seen_yet:
+            return {}
+        silent = unread - {reading.key for reading in self._seen.readings}
+        known = {unit_id: unit for unit_id, unit in self._not_seen_yet.items() if unit.card.key not in silent}
+        self._not_seen_yet = {unit_id: unit for unit_id, unit in self._not_seen_yet.items() if unit_id not in known}
+        return known
 
     @property
     def unread(self) -> frozenset[str] | None:
@@ -134,18 +169,28 @@ class NpuPool:
     @property
     def undecided(self) -> bool:
         """A card waits for its first reading, or for a second one."""
-        return self._readings.is_waited_for or any(_waits(unit) for unit in self.pool.values())
+        return self._readings.is_waited_for or any(waits(unit) for unit in self.pool.values())
 
     def settle(self, seen: Observation) -> bool:
-        """Takes in what the kubelet shows of who holds what. True: a card was let go; who uses it still?"""
+        """Takes in what the kubelet shows of who holds what. True: a card was let go; who uses it still?
+
+        The next look tells, and calls `on_change`: a list sent before would have the card unhealthy for a moment.
+        """
+        self._holders_known = self._holders_known or seen.listed is not None or seen.recorded is not None
         before = {holding for holding, _ in self.ledger.entries}
         self.ledger = settle(self.ledger, seen, self._resources)
         now = {holding for holding, _ in self.ledger.entries}
-        if now - before:
+        self._places = follow(self._places, self.ledger.units, self.pool, seen.given)
+        gone = self._absent(seen.given) if self.all_seen else {}
+        self.pool = {**self.pool, **gone}
+        self._untold = self._untold or now != before
+        if gone or now - before:
             self.judge()
-        if now != before:
-            self._on_change()
         return bool(before - now)
+
+    def _absent(self, given: GivenOf) -> Pool:
+        held, rules = self.ledger.units, self.rules.health
+        return absent(self.pool, held, given, self._remembered, self._slicing, rules, self._now)
 
     def offers(self, resource: str) -> tuple[Offer, ...]:
         return offers(self.pool, self.ledger, resource, held_bad_is_unhealthy=self._held_bad_is_unhealthy)
@@ -213,7 +258,7 @@ class NpuPool:
 
     def _to_probe(self) -> frozenset[str]:
         """Only what nobody holds and nobody is about to get."""
-        if not self._probe:
+        if not self.probe or not self._holders_known:
             return frozenset()
         in_hands = self._slicing.holds((*self.ledger.units, *self._handing_over))
         held = {unit.card.key for unit in self.pool.values() if in_hands(unit.id)}
@@ -221,47 +266,10 @@ class NpuPool:
 
     async def look(self, unit_ids: Sequence[str]) -> Pool:
         """The pool with these units as they are now: read anew, and judged as if no pod held them."""
-        looked = dict(self.pool)
-        asked = tuple(dict.fromkeys(unit_ids))
-        if any(looked[unit_id].card.key in self._seen.users for unit_id in asked if unit_id in looked):
-            await self._users.look(anew=True)  # who had it open a while ago may have let go
-        await self._look_at(looked, asked)
-        undecided = [
-            unit_id
-            for unit_id in asked
-            if unit_id in looked and (_waits(looked[unit_id]) or _may_be_over(looked[unit_id]))
-        ]
-        if undecided:
-            await asyncio.sleep(SECOND_READING_SECONDS)
-            await self._look_at(looked, undecided)
-        return looked
+        return await self._last_look.look(unit_ids)
 
-    async def _look_at(self, looked: dict[str, Unit], unit_ids: Sequence[str]) -> None:
-        """Puts the units as they are now into `looked`; a driver that hangs is waited for once, not once a card."""
-        units = [looked[unit_id] for unit_id in unit_ids if unit_id in looked]
-        units = [unit for unit in units if unit.card.index is not None]
-        family = offered_family(self.pool, self.rules)
-        if len(units) == 1:
-            readings = [await self._readings.one(units[0].card)]  # three turns of the loop sooner
-        else:
-            readings = await asyncio.gather(*(self._readings.one(unit.card) for unit in units))
-        for unit, reading in zip(units, readings, strict=True):
-            seen = Seen((reading,), self._users.of_cards((reading,)))
-            looked[unit.id] = look_again(
-                unit, reading, seen, self.rules, family, self._clock(), self._slicing, self._places
-            )
-
-
-def _waits(unit: Unit) -> bool:
-    """A Warboy's `perf_regs` could be read: whether its counter moves shows at the next reading."""
-    return unit.verdict.sign == "second-reading"
-
-
-def _may_be_over(unit: Unit) -> bool:
-    """A Warboy's counter moved since the last look, perhaps for the pod that just let it go: `perf_regs` could be read,
-    and is closed by its mode, as it is while nobody uses the PE."""
-    closed = any(not regs.mode_allows_reading for regs in unit.card.perf_regs)
-    return closed and unit.verdict.sign == "in-use"
+    def _standing(self) -> Standing:
+        return Standing(self.pool, self.ledger, self.rules, self._seen, self._places, self.users_are_known)
 
 
 def _is_settled(verdict: Verdict) -> bool:

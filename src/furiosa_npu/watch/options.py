@@ -1,10 +1,12 @@
 """The options of agents that watch a node's cards, and what they say about judging."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from furiosa_npu.agent.options import Option
 from furiosa_npu.allocation.census import Rules
 from furiosa_npu.allocation.pe_form import PE_FORMS, PeForm
+from furiosa_npu.cluster.taints import EXPECTED_TAINT_KEY, is_taint_key
 from furiosa_npu.hardware.reading import FAMILIES, Family
 from furiosa_npu.health import judge, signs
 from furiosa_npu.health.probation import Trust
@@ -14,7 +16,18 @@ RESOURCES = ("alpha.furiosa.ai/npu", "furiosa.ai/npu")
 """The resource names under which pods ask for cards, all over one pool."""
 
 
-class CardSettings(Protocol):
+class ProbationSettings(Protocol):
+    """What `contradiction` asks of an agent's settings object."""
+
+    @property
+    def probation_seconds(self) -> int: ...
+    @property
+    def probation_longest_seconds(self) -> int: ...
+    @property
+    def probation_quiet_seconds(self) -> int: ...
+
+
+class CardSettings(ProbationSettings, Protocol):
     """What `rules` asks of an agent's settings object."""
 
     @property
@@ -27,12 +40,6 @@ class CardSettings(Protocol):
     def unknown_occupancy(self) -> UnknownOccupancy: ...
     @property
     def sign(self) -> tuple[str, ...]: ...
-    @property
-    def probation_seconds(self) -> int: ...
-    @property
-    def probation_longest_seconds(self) -> int: ...
-    @property
-    def probation_quiet_seconds(self) -> int: ...
 
 
 def rules(settings: CardSettings) -> Rules:
@@ -46,13 +53,31 @@ def rules(settings: CardSettings) -> Rules:
     return Rules(settings.family, settings.disable, settings.default_pe, health)
 
 
+def contradiction(settings: ProbationSettings, origins: Mapping[str, str]) -> str | None:
+    """What options say against each other, each of which would do alone; None: nothing.
+
+    `origins`: where each field's value came from.
+    """
+    first, longest, quiet = (
+        settings.probation_seconds,
+        settings.probation_longest_seconds,
+        settings.probation_quiet_seconds,
+    )
+    bound = f"--probation-longest-seconds, which is {longest} ({origins['probation_longest_seconds']})"
+    if first > longest:
+        return f"--probation-seconds: found {first}, expected at most {bound}"
+    if quiet < longest:
+        return f"--probation-quiet-seconds: found {quiet}, expected at least {bound}"
+    return None
+
+
 CARD_OPTIONS: tuple[Option, ...] = (
     Option(
         "family",
         "choice",
         None,
-        "The family whose cards are handed out; those of the other are disabled. Default: warboy where there is "
-        "one, else renegade, as the node labeller says.",
+        "The family whose cards are handed out; those of the other are disabled. Default: "
+        f"{' where there is one, else '.join(FAMILIES)}, as the node labeller says.",
         (),
         FAMILIES,
     ),
@@ -134,7 +159,8 @@ CARD_OPTIONS: tuple[Option, ...] = (
         "probation-quiet-seconds",
         "int",
         3600,
-        "After so many seconds without a fault, a card's earlier ones are forgotten.",
+        "After so many seconds without a fault, a card's earlier ones are forgotten, and a probation with them: no "
+        "less than the longest one.",
         minimum=1,
         maximum=604800,
     ),
@@ -149,8 +175,17 @@ CARD_OPTIONS: tuple[Option, ...] = (
         "state-dir",
         "string",
         "/var/lib/furiosa-npu",
-        "Folder on the host for what must survive a restart of this agent, a file of a few hundred bytes, and for the "
+        "Folder on the host for what must survive a restart of this agent, a small file, and for the "
         "lock between device plugin and DRA driver, without which nothing is handed out.",
+    ),
+    Option(
+        "startup-taint",
+        "string",
+        None,
+        "Key of a taint that this node was born with, such as npu.furiosa.ai/not-ready: it is removed, once, when the "
+        "node's NPUs are offered. Takes the right to patch nodes (docs/startup-taint.md).",
+        accepts=is_taint_key,
+        expected=EXPECTED_TAINT_KEY,
     ),
     Option(
         "cdi-dir",

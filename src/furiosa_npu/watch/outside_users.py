@@ -6,7 +6,7 @@ from contextlib import suppress
 from functools import partial
 
 from furiosa_npu.hardware.driver_file import Files
-from furiosa_npu.hardware.proc_fd import DeviceUser, find_users, sees_other_processes, users_of
+from furiosa_npu.hardware.proc_fd import DeviceUser, Look, cpu_nanoseconds, find_users, sees_other_processes, users_of
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.hardware.reading import CardUser, Reading
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
@@ -14,22 +14,31 @@ from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 LOOK_SECONDS = 10.0
 """Between two looks where nothing happens: reading the links of all processes takes milliseconds."""
 ALL_LOOKS = 6
-"""So often processes are looked at, too, that had no file open before."""
+"""So often all are looked at, whether they ran or not: a number may be another process' by now."""
 
 
 class OutsideUsers:
     """Who had which device open at the last look."""
 
-    def __init__(self, devfs: str, reader: PatientReader, clock: Callable[[], float], proc: str = "/proc") -> None:
+    def __init__(
+        self,
+        devfs: str,
+        reader: PatientReader,
+        clock: Callable[[], float],
+        proc: str = "/proc",
+        cpu_nanoseconds: Callable[[int], int | None] = cpu_nanoseconds,
+    ) -> None:
+        """`cpu_nanoseconds`: how long a process has run."""
         self._devfs = devfs
         self._reader = reader
         self._clock = clock
         self._proc = proc
+        self._cpu_nanoseconds = cpu_nanoseconds
         self._users: tuple[DeviceUser, ...] = ()
         self._looked_at: float | None = None
         self._wanted_at = clock()
-        self._looks = 0
-        self._without_files: set[str] = set()
+        self._count = 0
+        self._looks: dict[str, Look] = {}
         self.failure: str | None = None
         """why the last look told nothing, or None; what the one before told is believed then, and looked again"""
         self.visible = sees_other_processes(proc, os.getpid())
@@ -43,7 +52,7 @@ class OutsideUsers:
             return
         if anew:
             self._wanted_at = self._clock()
-            self._without_files = set()  # one of them may be who just opened a card
+            self._looks = {}
             with suppress(NoAnswer):  # then it is due as soon as /proc answers
                 await self._reader.ask_one(self._job())
         self._take()
@@ -56,17 +65,17 @@ class OutsideUsers:
         return looked_at is None or looked_at < self._wanted_at or self._clock() - looked_at >= LOOK_SECONDS
 
     def _job(self) -> Job:
-        self._looks += 1
-        if self._looks % ALL_LOOKS == 0:
-            self._without_files = set()
+        self._count += 1
+        if self._count % ALL_LOOKS == 0:
+            self._looks = {}
         files = Files()
         files.at = self._proc
-        return Job(self._proc, files, partial(self._find, self._without_files))
+        return Job(self._proc, files, partial(self._find, self._looks))
 
-    def _find(self, without_files: set[str]) -> tuple[DeviceUser, ...] | str:
+    def _find(self, looks: dict[str, Look]) -> tuple[DeviceUser, ...] | str:
         """Or why nobody could be found."""
         try:
-            return find_users(self._proc, self._devfs, os.getpid(), without_files)
+            return find_users(self._proc, self._devfs, os.getpid(), looks, self._cpu_nanoseconds)
         except OSError as error:
             return f"{error.filename or self._proc}: {error.strerror}: who has cards open is as it was seen before"
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 
 from furiosa_npu.agent.log import rfc3339
 from furiosa_npu.allocation.pool import Pool, Unit
+from furiosa_npu.hardware.reading import FAMILIES
 from furiosa_npu.watch.kubelet_books import PodRef
 
 STALE_CYCLES = 10
@@ -42,7 +43,7 @@ def status(pool: Pool, containers: Mapping[str, Sequence[PodRef]], started_secon
 
 
 def _in_order(pool: Pool) -> list[Unit]:
-    return sorted(pool.values(), key=lambda unit: (unit.card.family != "warboy", unit.card.index or 0, unit.id))
+    return sorted(pool.values(), key=lambda unit: (FAMILIES.index(unit.card.family), unit.card.index or 0, unit.id))
 
 
 def _row(unit: Unit, holders: Sequence[PodRef], started_seconds: float) -> tuple[str, ...]:

@@ -2,12 +2,10 @@
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from furiosa_npu.hardware.reader_threads import Answer, Job, ReaderThreads
-
-PATIENCE_SECONDS = 2.0
-"""With a driver that does not answer, where the sign that says so is turned off."""
 
 STUCK_SECONDS = 0.05
 """A job that takes so long does not keep what waits behind it: another thread goes on. A card is read in 0.2 ms."""
@@ -27,11 +25,11 @@ class PatientReader:
     def __init__(self, patience_seconds: float, clock: Callable[[], float]) -> None:
         self._patience = patience_seconds
         self._clock = clock
-        self._loop = loop = asyncio.get_running_loop()
+        self._loop = asyncio.get_running_loop()
         self._waiting: set[asyncio.Future[bool]] = set()
-        self._fresh: dict[str, Any] = {}
+        self._fresh: dict[str, Answer] = {}
         self._answered: dict[str, Answer] = {}
-        self._threads = ReaderThreads(lambda: loop.call_soon_threadsafe(self._collect), clock)
+        self._threads = ReaderThreads(self._wake, clock)
 
     @property
     def stuck_threads(self) -> int:
@@ -48,7 +46,9 @@ class PatientReader:
         while batch.unanswered:
             if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
                 break
-        return {job.key: _told(self._fresh.pop(job.key)) for job in jobs if job.key in self._fresh}
+        fresh = [self._fresh.pop(job.key) for job in jobs if job.key in self._fresh]
+        now = self._clock()
+        return {answer.job.key: _told(answer.result) for answer in fresh if self._is_news(answer, now)}
 
     async def ask_one(self, job: Job) -> Any:
         """What the job tells, asked after the call.
@@ -95,22 +95,30 @@ class PatientReader:
             timer.cancel()
             self._waiting.discard(news)
 
+    def _wake(self) -> None:
+        """In a reader's thread, which the agent's end does not wait for."""
+        with suppress(RuntimeError):  # the loop is closed: nobody is there to be told
+            self._loop.call_soon_threadsafe(self._collect)
+
     def _time_is_up(self, news: "asyncio.Future[bool]") -> None:
         """Threads wake the loop when a batch is done: answers lie ready where the last of it does not come."""
         _tell(news, False)
         self._collect()
 
     def _collect(self) -> None:
-        """What came after the time of patience tells of an earlier time, and is not taken; an error is."""
         if not (answers := self._threads.collect()):
             return
         now = self._clock()
         for answer in answers:
             self._answered[answer.job.key] = answer
-            if now - answer.asked_at < self._patience or isinstance(answer.result, Exception):
-                self._fresh[answer.job.key] = answer.result
+            if self._is_news(answer, now):
+                self._fresh[answer.job.key] = answer
         for news in self._waiting:
             _tell(news, True)
+
+    def _is_news(self, answer: Answer, now: float) -> bool:
+        """What came, or lay there, longer than the time of patience tells of an earlier time; an error is news."""
+        return now - answer.asked_at < self._patience or isinstance(answer.result, Exception)
 
 
 def _told(result: Any) -> Any:

@@ -135,9 +135,10 @@ def condition(reports: Sequence[CardReport]) -> Condition:
     return Condition(CONDITION, "True", "AllNPUsHealthy", ", ".join([f"{total}, none unhealthy", *apart]))
 
 
-def final_condition() -> Condition:
-    """What is left behind where the agent ends: nobody looks at the cards until the next one does."""
-    return Condition(CONDITION, "Unknown", "PluginStopped", "furiosa-npu-plugin was stopped: nobody looks at the NPUs")
+def final_condition(agent: str) -> Condition:
+    """What `agent`, by the name of its program, leaves behind where it ends: nobody looks until the next one does."""
+    reason = f"{_words(agent.rpartition('-')[2])}Stopped"
+    return Condition(CONDITION, "Unknown", reason, f"{agent} was stopped: nobody looks at the NPUs")
 
 
 def _of_node(before: Told | None, card: CardReport, node: Subject, *, at_start: bool) -> list[Event]:
