@@ -1,6 +1,7 @@
 """A kubelet's side of DRA, as 1.37's plugin manager and DRA plugin manager have it: over a driver's real sockets.
 
-It looks at its registry folder when a test tells it to, or, inside `living`, at each event of it.
+It looks at its registry folder when a test tells it to, or, inside `living`, at each event of it, and a second after a
+look at which a socket did not answer.
 """
 
 import asyncio
@@ -13,6 +14,7 @@ from typing import Any, NamedTuple
 from grpclib.client import UnaryStreamMethod, UnaryUnaryMethod
 from grpclib.exceptions import GRPCError, StreamTerminatedError
 
+from furiosa_npu.kubelet import deviceplugin_v1beta1 as device_plugin
 from furiosa_npu.kubelet import dra_health_v1 as health
 from furiosa_npu.kubelet import dra_v1 as dra
 from furiosa_npu.kubelet import pluginregistration_v1 as registration
@@ -22,7 +24,9 @@ from furiosa_npu.kubelet.unix_server import identity
 from furiosa_npu.kubelet.wire import Schema
 from furiosa_npu.linux.inotify import IN_CREATE, IN_DELETE, IN_MOVED_FROM, IN_MOVED_TO, Inotify
 
-SECONDS = 20.0
+SECONDS = 60.0
+LOOK_SECONDS = 1.0
+"""between two looks at a socket that does not answer"""
 SERVICES = ("v1.DRAPlugin", "v1beta1.DRAPlugin")
 """that a kubelet of 1.37 calls"""
 HEALTH_SERVICES = ("v1.DRAResourceHealth", "v1alpha1.DRAResourceHealth")
@@ -59,6 +63,8 @@ class DraKubelet:
         """the reason with which it refuses what it found to be valid"""
         self.registered: list[Registered] = []
         """in the order in which they came"""
+        self.device_plugins: dict[str, tuple[object, object]] = {}
+        """of the registry folder, by resource: its options and its first list"""
         self.failures: list[str] = []
         """what went wrong with sockets that it found; they are tried again at the next look"""
         self._services = services
@@ -82,7 +88,6 @@ class DraKubelet:
         """Looks by itself, until it stops at the end of the block."""
         events, changed = Inotify(), asyncio.Event()
         events.add_watch(self._registry, IN_CREATE | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO)
-        changed.set()
 
         def readable() -> None:
             events.read()
@@ -91,9 +96,14 @@ class DraKubelet:
         asyncio.get_running_loop().add_reader(events.fileno(), readable)
 
         async def looks() -> None:
-            while await changed.wait():
+            while True:
                 changed.clear()
+                failures = len(self.failures)
                 await self.look()
+                # A process that was just heard to bind its socket may not listen at it yet.
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(LOOK_SECONDS if len(self.failures) > failures else None):
+                        await changed.wait()
 
         task = asyncio.create_task(looks())
         try:
@@ -151,7 +161,9 @@ class DraKubelet:
         try:
             info = await _ask(channel, f"{_REGISTRATION}/GetInfo", registration.InfoRequest(), registration.PluginInfo)
             refused = self._fault(path, info) or self.refuses
-            if refused is None:
+            if refused is None and info.type == registration.DEVICE_PLUGIN:
+                self.device_plugins[info.name] = await _options_and_list(info.endpoint)
+            elif refused is None:
                 line = _channel(_Line, info.endpoint, {**dra.SCHEMA, **health.SCHEMA})
                 plugin = Registered(path, seen, info, line)
                 self.registered.append(plugin)
@@ -168,6 +180,11 @@ class DraKubelet:
             channel.close()
 
     def _fault(self, path: str, info: registration.PluginInfo) -> str | None:
+        if info.type == registration.DEVICE_PLUGIN:
+            known = device_plugin.VERSION in info.supported_versions
+            return (
+                None if known else f"manager version, {device_plugin.VERSION}, is not among plugin supported versions"
+            )
         if info.type != registration.DRA_PLUGIN:
             return f"RegisterPlugin error -- no handler registered for plugin type: {info.type} at socket {path}"
         if not set(info.supported_versions) & set(self._services):
@@ -191,6 +208,25 @@ class DraKubelet:
                 if stat.S_ISSOCK(entry.stat(follow_symlinks=False).st_mode):
                     found.append(entry.path)
         return found
+
+
+async def _options_and_list(socket: str) -> tuple[object, object]:
+    """What a device plugin is asked for when it is registered."""
+    service, request = "/v1beta1.DevicePlugin", device_plugin.Empty()
+    channel = _channel(BoundedChannel, socket, device_plugin.SCHEMA)
+    method: UnaryStreamMethod[Any, Any] = UnaryStreamMethod(
+        channel, f"{service}/ListAndWatch", device_plugin.Empty, device_plugin.ListAndWatchResponse
+    )
+    try:
+        asked = f"{service}/GetDevicePluginOptions"
+        options = await _ask(channel, asked, request, device_plugin.DevicePluginOptions)
+        async with method.open() as stream:
+            await stream.send_message(request, end=True)
+            listed = await stream.recv_message()
+            await stream.cancel()
+        return options, listed
+    finally:
+        channel.close()
 
 
 def _channel(kind: type[Any], path: str, schema: Schema) -> Any:

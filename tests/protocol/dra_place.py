@@ -10,7 +10,7 @@ from furiosa_npu.dra_driver.endpoint import Endpoint
 from furiosa_npu.kubelet import dra_health_v1 as health
 from furiosa_npu.kubelet import dra_v1 as dra
 from furiosa_npu.watch.conditions import Conditions
-from tests.protocol.dra_kubelet import SERVICES, DraKubelet
+from tests.protocol.dra_kubelet import SECONDS, SERVICES, DraKubelet
 
 ONE, TWO = dra.Claim("default", "uid-1", "one"), dra.Claim("default", "uid-2", "two")
 NPU0 = dra.Device(("npu",), "node01", "npu-0", ("npu.furiosa.ai/claim=uid-1-npu",))
@@ -26,8 +26,14 @@ class Driver:
         self.health: asyncio.Queue[health.NodeWatchResourcesResponse] = asyncio.Queue()
         self.watchers = 0
         self.watched_by_nobody = asyncio.Event()
+        self.asked = asyncio.Event()
+        self.answers = asyncio.Event()
+        """while it is not set, nothing is prepared"""
+        self.answers.set()
 
     async def prepare(self, claims: Sequence[dra.Claim]) -> Mapping[str, tuple[dra.Device, ...] | str]:
+        self.asked.set()
+        await self.answers.wait()
         return {claim.uid: (NPU0,) if claim == ONE else f"{self.name}: no such device" for claim in claims}
 
     async def unprepare(self, claims: Sequence[dra.Claim]) -> Mapping[str, str | None]:
@@ -54,6 +60,8 @@ class Place:
         self._log = Log(write=self.lines.append)
         self.conditions = Conditions(self._log)
         self.registrations = 0
+        self.twice: list[str] = []
+        """what is to be an event about the node"""
         self._registered = asyncio.Event()
 
     def endpoint(self, driver: Driver, instance: str = "a") -> Endpoint:
@@ -62,7 +70,15 @@ class Place:
 
         folder = self.kubelet.folder
         return Endpoint(
-            driver, driver.watched, folder, instance, clock, self._log, self.conditions, self._on_registered
+            driver,
+            driver.watched,
+            folder,
+            instance,
+            clock,
+            self._log,
+            self.conditions,
+            self._on_registered,
+            self.twice.append,
         )
 
     @asynccontextmanager
@@ -78,7 +94,7 @@ class Place:
 
     async def until_registered(self, times: int) -> None:
         """By instances of this place, all in all."""
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             while self.registrations < times:
                 self._registered.clear()
                 await self._registered.wait()
@@ -99,6 +115,6 @@ def sockets_of(*instances: str) -> list[str]:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Turns of the loop, each with whatever is ready."""
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(SECONDS):
         while not condition():  # noqa: ASYNC110 - of what stands in folders no event tells here
             await asyncio.sleep(0)

@@ -13,6 +13,7 @@ from furiosa_npu.kubelet import dra_health_v1 as health
 from furiosa_npu.kubelet import dra_v1 as dra
 from furiosa_npu.kubelet.pluginregistration_v1 import PluginInfo
 from tests.jumping_loop import run
+from tests.protocol.dra_kubelet import SECONDS
 from tests.protocol.dra_place import NPU0, ONE, PREPARED, TWO, Driver, Place, sockets_of, until
 
 
@@ -56,7 +57,7 @@ async def test_a_kubelet_watches_the_health_of_the_devices(place: Place, service
             driver.health.put_nowait(told)
             assert await stream.recv_message() == told
             assert driver.watchers == 1
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(SECONDS):
             await driver.watched_by_nobody.wait()
 
 

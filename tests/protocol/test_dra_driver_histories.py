@@ -30,11 +30,14 @@ class History:
     def __init__(self, place: Place) -> None:
         self.place = place
         self.living: dict[str, Endpoint] = {}
+        self.came: list[str] = []
+        """all that ever lived, by name, in the order in which each came first"""
 
     async def step(self, what: What, name: str, which: int) -> None:
         kubelet = self.place.kubelet
         if what == "start" and name not in self.living:
             self.living[name] = self.place.endpoint(Driver(name), name)
+            self.came += [] if name in self.came else [name]
             await self.living[name].keep()
         elif what == "end" and name in self.living:
             await self.living.pop(name).close()
@@ -48,6 +51,11 @@ class History:
             await kubelet.look(backwards=what != "look")
         elif what == "restart":
             kubelet.stop()
+
+    def newest(self) -> tuple[list[str], list[str]]:
+        """Those that say they are the newest, and the one that is."""
+        said = [name for name, endpoint in self.living.items() if endpoint.is_newest()]
+        return said, [name for name in self.came if name in self.living][-1:]
 
     async def settle(self) -> None:
         """A last instance comes, all look once more."""
@@ -73,13 +81,16 @@ class History:
 def test_after_any_history_the_living_are_registered_and_the_dead_are_gone(
     steps: list[tuple[What, str, int]],
 ) -> None:
-    """Every living instance can be called, the kubelet knows no other, and no socket of another is left."""
+    """Every living instance can be called, the kubelet knows no other, and no socket of another is left. All the while
+    the one that came last, and no other, takes itself for the newest."""
 
     async def story(folder: str) -> None:
         history = History(Place(Path(folder)))
         place = history.place
         for step in steps:
             await history.step(*step)
+            said, newest = history.newest()
+            assert said == newest
         await history.settle()
         living = sorted(history.living)
         registered = sorted(Path(plugin.info.endpoint).stem for plugin in place.kubelet.registered)

@@ -6,7 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from furiosa_npu.dra_driver.endpoint import LEAVE_SECONDS
+from furiosa_npu.dra_driver.endpoint import CALLS_SECONDS, LEAVE_SECONDS, LOOK_SECONDS
+from furiosa_npu.dra_driver.instances import TOLERATED_SECONDS
 from tests.jumping_loop import run
 from tests.protocol.dra_place import ONE, PREPARED, TWO, Driver, Place, sockets_of, until
 
@@ -71,7 +72,52 @@ async def test_what_is_called_before_the_kubelet_knows_of_the_leaving_is_answere
     assert place.sockets() == []
 
 
-def test_a_kubelet_that_hangs_is_not_waited_for_longer_than_three_seconds(folder: str) -> None:
+async def test_a_call_under_way_is_answered_before_its_instance_is_found_no_more(place: Place) -> None:
+    """The kubelet breaks it off when the instance's socket is gone from its registry folder."""
+    driver = Driver()
+    driver.answers.clear()
+    async with place.kubelet.living():
+        endpoint = place.endpoint(driver)
+        await endpoint.keep()
+        await place.until_registered(1)
+        asked = asyncio.create_task(place.kubelet.prepare(ONE))
+        await driver.asked.wait()
+        leaving = asyncio.create_task(endpoint.close())
+        for _ in range(100):
+            await asyncio.sleep(0)
+        assert place.sockets() == sockets_of("a")
+        driver.answers.set()
+        assert await asked == PREPARED
+        await leaving
+    assert (place.sockets(), place.kubelet.failures) == ([], [])
+
+
+def test_a_call_that_is_not_answered_is_waited_for_two_seconds(folder: str) -> None:
+    """Then the instance is found no more, and its end is as near as ever."""
+
+    async def story() -> None:
+        place, loop, driver = Place(Path(folder)), asyncio.get_running_loop(), Driver()
+        driver.answers.clear()
+        endpoint = place.endpoint(driver)
+        await endpoint.keep()
+        await place.kubelet.look()
+        asked = asyncio.create_task(place.kubelet.prepare(ONE))
+        await driver.asked.wait()
+        started = loop.time()
+        leaving = asyncio.create_task(endpoint.close())
+        await asyncio.sleep(CALLS_SECONDS - 0.1)
+        assert place.sockets() == sockets_of("a")
+        await asyncio.sleep(0.2)
+        assert place.sockets() == sockets_of("a")[:1]
+        await leaving
+        assert (loop.time() - started, place.sockets()) == (LEAVE_SECONDS, [])
+        await asyncio.gather(asked, return_exceptions=True)
+        place.kubelet.stop()
+
+    run(story())
+
+
+def test_a_kubelet_that_hangs_is_not_waited_for_longer_than_four_seconds(folder: str) -> None:
     """The driver's end does not depend on what a peer does."""
 
     async def story() -> None:
@@ -131,3 +177,40 @@ async def test_the_newest_instance_knows_that_it_is(place: Place) -> None:
     assert (old.is_newest(), new.is_newest()) == (False, True)
     await new.close()
     assert new.is_newest()
+
+
+def test_a_newer_instance_that_stays_is_told_and_one_of_a_rolling_update_is_not(folder: str) -> None:
+    """Two DaemonSets: both serve and one publishes, and nobody else would say so."""
+
+    async def story() -> None:
+        old, new = Place(Path(folder)), Place(Path(folder))
+        async with old.served(Driver(), "a"):
+            async with new.served(Driver(), "b"):
+                await asyncio.sleep(TOLERATED_SECONDS / 2)
+            await asyncio.sleep(LOOK_SECONDS)
+            assert old.lines == []
+            async with new.served(Driver(), "b"):
+                await asyncio.sleep(3 * LOOK_SECONDS)
+                (said,), (event,) = old.lines, old.twice
+                assert f"{old.folder}/plugins/npu.furiosa.ai/2-b.instance: another instance" in said
+                assert event in said
+            await asyncio.sleep(LOOK_SECONDS)
+            assert [line.partition(" ")[2] for line in old.lines[1:]] == ["info well again part=instances\n"]
+        assert (new.lines, new.twice, len(old.twice)) == ([], [], 1)
+
+    run(story())
+
+
+async def test_an_older_instance_whose_sockets_are_made_again_is_not_the_newest(place: Place) -> None:
+    """Somebody removed them by hand; the newer one's are gone for a moment, too, and it is the newest all the while."""
+    old, new = place.endpoint(Driver(), "a"), place.endpoint(Driver(), "b")
+    for endpoint in (old, new):
+        await endpoint.keep()
+    for path in place.folder.rglob("*.sock"):
+        path.unlink()
+    await old.keep()
+    assert (place.sockets(), old.is_newest(), new.is_newest()) == (sockets_of("a"), False, True)
+    await new.keep()
+    assert (place.sockets(), old.is_newest(), new.is_newest()) == (sockets_of("a", "b"), False, True)
+    for endpoint in (old, new):
+        await endpoint.close()

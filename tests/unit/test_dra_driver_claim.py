@@ -140,3 +140,9 @@ def test_whatever_stands_in_a_field_it_is_read_or_named(data: st.DataObject) -> 
     holder[key] = data.draw(JSON)
     with suppress(FieldError):
         assert parse_claim(document, DRIVER).named.fault is None
+
+
+def test_a_claim_may_have_any_name_that_the_api_server_takes() -> None:
+    """None of its labels is bounded there, unlike those of names that are a label alone."""
+    named = ClaimName("default", "a" * 253, UIDS[0])
+    assert (named.fault, parse_claim(claim_document(named.name, []), DRIVER).named) == (None, named)

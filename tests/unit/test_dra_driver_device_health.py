@@ -71,6 +71,7 @@ def test_a_watcher_is_told_at_once_and_at_each_change() -> None:
     ("found", "ready"),
     [
         (unit("allocated"), Ready(True, "Prepared", "", 120.0)),
+        (unit("disabled", "disabled", "for repair"), Ready(True, "Prepared", "", 120.0)),
         (
             unit("failed", "not-alive", "it is not alive"),
             Ready(False, "NotAlive", "npu0 has failed: it is not alive", 120.0),

@@ -2,8 +2,9 @@
 
 import pytest
 
+from furiosa_npu.allocation.absent import absent
 from furiosa_npu.allocation.census import Rules, Seen, census
-from furiosa_npu.allocation.ledger import Ledger, hand_out
+from furiosa_npu.allocation.ledger import Given, Ledger, hand_out
 from furiosa_npu.allocation.partition import PARTITIONED
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.cluster.resource_slices import Taint, Version
@@ -179,6 +180,21 @@ def test_a_setting_moves_pods_away_from_cards_that_failed_or_are_gone() -> None:
     }
 
 
+def test_a_claim_s_card_that_went_while_no_driver_ran_is_published_as_gone() -> None:
+    """With what the claim says of it: its pod is moved away, by setting, and everybody sees why."""
+    held = "npu-warboy-0-pe0"
+    card = Reading("warboy", 0, management=False, uuid="WARBOY-0", pes=(0,))
+    told = {held: Given(frozenset(), frozenset({"WARBOY-0"}), card)}
+    pool = pool_of(warboy(1))
+    pool = {**pool, **absent(pool, [held], told.get, {}, PARTITIONED, RULES.health, 10.0)}
+    found = offered(pool_of(warboy(1), held=(held,), before=pool), held)
+    gone = (Taint("npu.furiosa.ai/gone", "gone", "NoSchedule", TIME),)
+    assert {name: tainted for name, tainted in taints(found).items() if tainted} == {"npu-warboy-0": gone, held: gone}
+    of_the_card = found.cards[0]
+    assert (of_the_card.name, of_the_card.counters) == ("npu-warboy-0", {"pe0": 1, "pe1": 1})
+    assert of_the_card.devices[1].attributes == {"family": "warboy", "uuid": "WARBOY-0", "index": 0, "partition": "1pe"}
+
+
 def test_of_a_card_that_is_gone_what_shares_pes_with_a_claim_stays() -> None:
     """Left out, it would no longer count against the card that may come back; the rest is not there."""
     held = ("npu-warboy-0-pe0",)
@@ -253,8 +269,3 @@ def test_where_taints_are_dropped_a_card_that_would_carry_one_is_left_out_whole(
     ).cards
     assert names(mixed, Gates(taints=False)) == {}
     assert set(names(cards, Gates(taints=False))) == {"npu-warboy-0"}
-    part = renegade(0)
-    part = part._replace(device_files=tuple(file for file in part.device_files if file.name != "npu0pe4-5"))
-    cards = offered(pool_of(part)).cards
-    assert names(cards, Gates(taints=False)) == {}
-    assert names(cards, Gates(counters=False, taints=False)) == {"npu-renegade-0": ["npu-renegade-0"]}

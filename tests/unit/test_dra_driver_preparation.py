@@ -46,7 +46,7 @@ def test_two_cards_of_one_request_have_one_environment_that_names_both() -> None
     prepared = _prepared(claim("train", [result("npu-w1"), result("npu-w0")]))
     assert prepared == PreparedClaim(named("train"), "boot-1", (expected,))
     assert prepared.requests[0].environment["NPU_DEVNAME"] == "npu0pe0-1,npu1pe0-1"
-    assert prepared.requests[0].device_nodes == edits.device_nodes
+    assert tuple(node for device in prepared.devices for node in device.device_nodes) == edits.device_nodes
 
 
 def test_each_request_has_an_environment_of_its_own() -> None:
@@ -150,7 +150,7 @@ def test_admin_access_takes_nothing_and_needs_nothing_idle() -> None:
     in_use = {"npu-w0": whole(warboy(0), "npu0 is occupied")}
     train = _prepared(claim("train", [result("npu-w0")]))
     watch = _prepared(claim("watch", [result("npu-w0", adminAccess=True)], uid=UIDS[1]), in_use, state={UIDS[0]: train})
-    assert watch.requests[0].device_nodes == train.requests[0].device_nodes
+    assert watch.devices[0].device_nodes == train.devices[0].device_nodes
     next_one = claim("next", [result("npu-w0")], uid=UIDS[2])
     assert _prepared(next_one, state={UIDS[1]: watch}).devices[0].card_id == "WARBOY-0"
     with pytest.raises(Refusal, match="npu-w0: npu0 is gone"):
@@ -183,12 +183,13 @@ def test_a_claim_that_was_allocated_anew_is_not_answered_with_what_it_had() -> N
 
 
 def test_a_part_of_a_card_is_given_with_files_and_variables_of_its_own_pes() -> None:
-    """And with the card's files that name no PE, once, though two parts share them."""
+    """And with the card's files that name no PE, which two parts share."""
     card = warboy(0)
     looks = {"npu-w0-pe1": part(card, 1), "npu-w0-pe0": part(card, 0)}
     (request,) = _prepared(claim("train", [result(device) for device in looks]), looks).requests
-    names = ["npu0pe0", "npu0ch0", "npu0ch1", "npu0ch2", "npu0ch3", "npu0_mgmt", "npu0pe1"]
-    assert [node.container_path for node in request.device_nodes] == [f"/dev/{name}" for name in names]
+    shared = ["npu0ch0", "npu0ch1", "npu0ch2", "npu0ch3", "npu0_mgmt"]
+    files = [[node.container_path for node in device.device_nodes] for device in request.devices]
+    assert files == [[f"/dev/{name}" for name in (f"npu0pe{pe}", *shared)] for pe in (0, 1)]
     assert request.environment == {
         "NPU_DEVNAME": "npu0pe0,npu0pe1",
         "NPU_NPUNAME": "npu0",

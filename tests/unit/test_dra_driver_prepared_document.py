@@ -2,6 +2,7 @@
 
 import json
 from binascii import crc32
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +14,7 @@ from furiosa_npu.dra_driver.claim import ClaimName
 from furiosa_npu.dra_driver.fields import FieldError
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedDevice, PreparedRequest, State
 from furiosa_npu.dra_driver.prepared_document import NewerVersion, from_text, to_text
-from furiosa_npu.watch.claimed_cards import canonical
+from furiosa_npu.watch.claimed_cards import FILE, ClaimedCards, canonical
 
 TEXT = st.text(min_size=1, max_size=8)
 PATHS = st.lists(st.tuples(TEXT, TEXT), max_size=3)
@@ -98,3 +99,67 @@ def test_a_later_drivers_document_is_not_called_damaged() -> None:
     """Whoever goes back to an older driver is told so."""
     with pytest.raises(NewerVersion, match=r"^version: found 2, expected 1, the latest that this driver knows$"):
         from_text('{"version": 2, "anything": true}')
+
+
+VERSION_1 = """
+{"version": 1, "checksum": "crc32:5f151eba", "claims": {"uid-1": {
+  "namespace": "default", "name": "train", "uid": "uid-1", "boot_id": "boot-1", "requests": [{
+    "name": "npu",
+    "devices": [
+      {
+        "request": "npu/large", "pool": "node-1", "device": "npu-f0c0-pe0", "share_id": "share-1",
+        "admin_access": false, "card_id": "F0C0", "uuid": "F0C0", "place": "warboy npu0", "pes": [0],
+        "device_nodes": [["/dev/npu0pe0", "/dev/npu0pe0"]]
+      },
+      {
+        "request": "npu/large", "pool": "node-1", "device": "npu-0000-01-00-0", "share_id": null,
+        "admin_access": true, "card_id": "0000:01:00.0", "uuid": null, "place": "renegade npu1", "pes": [0, 1],
+        "device_nodes": []
+      }
+    ],
+    "environment": {"NPU_DEVNAME": "npu0pe0"},
+    "mounts": [["/usr/bin/x", "/usr/bin/x"]]
+  }]
+}}}
+"""
+"""As drivers that are out there wrote it. Whoever changes the format gives it another version, and reads this one."""
+
+
+def test_a_document_of_version_1_is_read_and_written_as_ever(tmp_path: Path) -> None:
+    """An older driver's, after an update; an older driver reads the newer one's, after a way back; and the device
+    plugin reads either.
+    """
+    warboy = PreparedDevice(
+        request="npu/large",
+        pool="node-1",
+        device="npu-f0c0-pe0",
+        share_id="share-1",
+        admin_access=False,
+        card_id="F0C0",
+        uuid="F0C0",
+        place="warboy npu0",
+        pes=(0,),
+        device_nodes=(DeviceNode("/dev/npu0pe0", "/dev/npu0pe0"),),
+    )
+    renegade = PreparedDevice(
+        request="npu/large",
+        pool="node-1",
+        device="npu-0000-01-00-0",
+        share_id=None,
+        admin_access=True,
+        card_id="0000:01:00.0",
+        uuid=None,
+        place="renegade npu1",
+        pes=(0, 1),
+        device_nodes=(),
+    )
+    request = PreparedRequest(
+        "npu", (warboy, renegade), {"NPU_DEVNAME": "npu0pe0"}, (Mount("/usr/bin/x", "/usr/bin/x"),)
+    )
+    state = {"uid-1": PreparedClaim(ClaimName("default", "train", "uid-1"), "boot-1", (request,))}
+    assert from_text(VERSION_1) == state
+    assert json.loads(to_text(state)) == json.loads(VERSION_1)
+    path = tmp_path / FILE
+    path.parent.mkdir()
+    path.write_text(VERSION_1)
+    assert set(ClaimedCards(str(tmp_path), str(tmp_path), "boot-1").look()) == {"F0C0"}

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, BinaryIO, TypeVar
 
 import pytest
 
@@ -14,7 +14,7 @@ from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.preparation import Looks, Refusal
 from furiosa_npu.dra_driver.prepared import PreparedClaim, State
 from furiosa_npu.dra_driver.preparer import Fetched, Outcome, Preparer
-from furiosa_npu.dra_driver.state_file import FILE_NAME, StateFile
+from furiosa_npu.dra_driver.state_file import FILE_NAME, StateError, StateFile
 from tests.unit.claims import UIDS, WARBOYS, claim, named, node, result, whole
 from tests.unit.readings import warboy
 
@@ -36,6 +36,13 @@ async def at_once(work: Callable[[], T], /) -> T:
     return work()
 
 
+class Never:
+    """What does not come."""
+
+    def __await__(self) -> Any:
+        yield
+
+
 class Desk:
     """A node with its folders, an API server and cards that answer at once."""
 
@@ -43,10 +50,12 @@ class Desk:
         self.cdi = folder / "cdi"
         self.path = folder / FILE_NAME
         self.cdi.mkdir(exist_ok=True)
-        self.store = ClaimStore(StateFile(str(folder)), ClaimFiles(str(self.cdi)))
+        self.store = ClaimStore(StateFile(str(folder), patience_seconds=0.0), ClaimFiles(str(self.cdi)))
         self.claims: dict[ClaimName, Fetched] = {}
         self.looks: Looks = WARBOYS
         self.looked: list[tuple[str, ...]] = []
+        self.open_files: list[BinaryIO] = []
+        """as long as the node is there"""
         self.preparer = Preparer(self.store, node(boot_id), self.fetch, self.look, at_once)
 
     async def fetch(self, asked: Sequence[ClaimName]) -> Mapping[ClaimName, Fetched]:
@@ -183,7 +192,9 @@ def test_where_the_state_cannot_be_written_no_claim_is_answered_and_no_cdi_file_
     said = f"{desk.path}: Is a directory: nothing was changed"
     assert (outcomes[TRAIN], str(outcomes[SERVE])) == (train, f"{SERVE}: {said}")
     assert (desk.state(), desk.files()) == ({TRAIN.uid: train}, [file_name(TRAIN.uid)])
-    assert str(run(desk.preparer.unprepare((TRAIN,)))[TRAIN]) == f"{TRAIN}: {said}"
+    outcomes_of_end = run(desk.preparer.unprepare((TRAIN, GONE)))
+    told = f"{TRAIN}: {said}; the claim's CDI file is gone all the same, and the kubelet asks again"
+    assert (str(outcomes_of_end[TRAIN]), outcomes_of_end[GONE], desk.files()) == (told, None, [])
     assert desk.prepared(TRAIN) == train
     in_the_way.rmdir()
     assert run(desk.preparer.unprepare((TRAIN,))) == {TRAIN: None}
@@ -216,10 +227,6 @@ def test_a_call_that_nobody_waits_for_prepares_nothing(desk: Desk) -> None:
             await Never()
         return work()
 
-    class Never:
-        def __await__(self) -> Any:
-            yield
-
     preparer = Preparer(desk.store, node(), desk.fetch, desk.look, behind_the_lock)
     call = preparer.prepare((TRAIN,))
     call.send(None)
@@ -227,6 +234,42 @@ def test_a_call_that_nobody_waits_for_prepares_nothing(desk: Desk) -> None:
     run(desk.preparer.unprepare((TRAIN,)))
     waiting[-1]()
     assert (desk.state(), desk.files()) == (None, [])
+
+
+def test_where_there_is_no_state_and_the_cdi_folder_cannot_be_read_it_is_not_known_what_is_prepared(
+    desk: Desk,
+) -> None:
+    """Said as of a state that cannot be read: whoever reads it is ready for that alone."""
+    desk.cdi.rmdir()
+    desk.cdi.write_text("in the way")
+    said = (
+        f"{desk.path}: found no file, and there may have been one: {desk.cdi}: Not a directory: "
+        "the CDI folder cannot be read"
+    )
+    with desk.store.locked() as store, pytest.raises(StateError) as raised:
+        store.read()
+    assert str(raised.value) == said
+    desk.allocated(TRAIN, "npu-w0")
+    assert desk.refused(TRAIN) == f"{TRAIN}: {said}"
+
+
+def test_an_unprepare_that_nobody_waits_for_ends_nothing(desk: Desk) -> None:
+    """A kubelet that was started anew may have had the claim prepared meanwhile, for its next pod."""
+    desk.allocated(TRAIN, "npu-w0")
+    desk.prepared(TRAIN)
+    waiting: list[Callable[[], object]] = []
+
+    async def behind_the_lock(work: Callable[[], T], /) -> T:
+        waiting.append(work)
+        await Never()
+        return work()
+
+    call = Preparer(desk.store, node(), desk.fetch, desk.look, behind_the_lock).unprepare((TRAIN,))
+    call.send(None)
+    call.close()
+    train = desk.prepared(TRAIN)
+    waiting[-1]()
+    assert (desk.state(), desk.files()) == ({TRAIN.uid: train}, [file_name(TRAIN.uid)])
 
 
 def test_a_driver_that_is_closed_prepares_nothing_new_and_answers_what_stands(desk: Desk) -> None:
@@ -239,6 +282,14 @@ def test_a_driver_that_is_closed_prepares_nothing_new_and_answers_what_stands(de
     assert desk.refused(SERVE) == f"{SERVE}: this node's cards are handed out by the device plugin"
     assert len(desk.looked) == 1
     assert run(desk.preparer.unprepare((TRAIN,))) == {TRAIN: None}
+
+
+def test_a_lost_state_is_told_with_what_making_it_out_anew_waits_for(desk: Desk) -> None:
+    """In the pod's events: that the file is damaged helps nobody who could end the pod that blocks."""
+    desk.allocated(TRAIN, "npu-w0")
+    desk.path.write_text("{")
+    desk.preparer.closed = "the API server has no claim a1: nothing more is prepared until its pods have ended"
+    assert desk.refused(TRAIN) == f"{TRAIN}: {desk.preparer.closed}"
 
 
 def test_a_claim_of_another_boot_is_looked_at_and_prepared_anew(tmp_path: Path) -> None:

@@ -90,8 +90,8 @@ class MortalState(LockedState):
         super().write(state)
         self._life.step()
 
-    def set_aside(self) -> str:
-        kept = super().set_aside()
+    def keep_damaged(self) -> str:
+        kept = super().keep_damaged()
         self._life.step()
         return kept
 

@@ -91,6 +91,12 @@ class Node(RuleBasedStateMachine):
         self.server.node_uid += "+"
 
     @rule()
+    def garbage_is_collected(self) -> None:
+        """Slices whose node, by its UID, is not there any more."""
+        owners = {name: found["metadata"]["ownerReferences"][0]["uid"] for name, found in self.server.slices.items()}
+        self.server.lose(*(name for name, uid in owners.items() if uid != self.server.node_uid))
+
+    @rule()
     def the_api_server_is_upgraded(self) -> None:
         """Away for a moment, which is seen, and with open gates."""
         self.server.counters = self.server.taints = True
@@ -101,6 +107,7 @@ class Node(RuleBasedStateMachine):
     def all_settles(self) -> None:
         """When it goes well at last, exactly what is wanted stands there, and nothing more is written."""
         self.desk.settle()
+        self.garbage_is_collected()
         self.desk.now += RECHECK_SECONDS + 200.0  # what was deleted is missed, a retry is due
         self.desk.settle()
         gates = Gates(self.server.counters, self.server.taints)

@@ -22,6 +22,7 @@ class Desk:
         self.wanted = 0
         self.told: list[str] = []
         self.newest = True
+        self.trouble: str | None = "being written"
         self.said: list[Notice] = []
         self.publisher = Publisher(
             cast(Any, self), self._ask, lambda: self.newest, self.said.append, lambda: 5.0, lambda: 0.5
@@ -47,7 +48,7 @@ class Desk:
         return (SAID,)
 
     def unsettled(self) -> str | None:
-        return "being written"
+        return self.trouble
 
     async def _ask(self, requests: Sequence[ApiRequest]) -> tuple[Answer, ...]:
         assert list(requests) == [READ]
@@ -89,9 +90,13 @@ def test_an_older_instance_asks_nothing_until_the_newer_one_is_gone(monkeypatch:
         await desk.go_on()
         assert desk.told == ["offer 0 at 5"]
         assert desk.publisher.unsettled() is None
+        assert not desk.publisher.is_settled()
         desk.newest = True
         await desk.go_on()
         assert desk.publisher.unsettled() == "being written"
+        assert not desk.publisher.is_settled()
+        desk.trouble = None
+        assert desk.publisher.is_settled()
         running.cancel()
         await asyncio.gather(running, return_exceptions=True)
         return desk

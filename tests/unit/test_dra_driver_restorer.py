@@ -5,20 +5,22 @@ from pathlib import Path
 
 import pytest
 
+from furiosa_npu.allocation.pe_form import PeForm
 from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import file_name
 from furiosa_npu.dra_driver.recovery import Stale, Unclear
 from furiosa_npu.dra_driver.restorer import Restored, Restorer
-from furiosa_npu.dra_driver.state_file import StateLost
+from furiosa_npu.dra_driver.state_file import StateError, StateLost
 from tests.unit.claims import UIDS, claim, node, result
 from tests.unit.test_dra_driver_preparer import SERVE, TRAIN, Desk, at_once, run
 
 
-def _restorer(desk: Desk, boot_id: str = "boot-1") -> Restorer:
+def _restorer(desk: Desk, boot_id: str = "boot-1", default_pe: PeForm = "fused") -> Restorer:
     async def fetch_all() -> Mapping[str, Claim | NotFetched]:
         return {name.uid: found for name, found in desk.claims.items() if found is not None}
 
-    return Restorer(desk.store, node(boot_id), desk.fetch, fetch_all, desk.look, at_once)
+    here = node(boot_id)._replace(pe_form=default_pe)
+    return Restorer(desk.store, here, desk.fetch, fetch_all, desk.look, at_once)
 
 
 @pytest.fixture
@@ -45,6 +47,18 @@ def test_cdi_files_without_entry_are_removed_and_strangers_files_are_not(desk: D
     assert desk.files() == ["furiosa.ai-npu.json", file_name(TRAIN.uid)]
 
 
+def test_a_cdi_file_that_is_missing_is_written_again_where_its_claim_is_prepared_in_this_boot(desk: Desk) -> None:
+    """A container that is started again in its pod needs it, and nobody asks for the claim then."""
+    desk.prepared(TRAIN)
+    path = desk.cdi / file_name(TRAIN.uid)
+    content = path.read_text()
+    path.unlink()
+    run(_restorer(desk, "boot-2").clean())
+    assert desk.files() == []
+    run(_restorer(desk).clean())
+    assert path.read_text() == content
+
+
 @pytest.mark.parametrize("content", [None, "{"])
 def test_a_lost_state_is_made_out_anew_and_the_damaged_file_is_kept(desk: Desk, content: str | None) -> None:
     """From the CDI files and the API server: claims that have no CDI file were not prepared."""
@@ -62,6 +76,25 @@ def test_a_lost_state_is_made_out_anew_and_the_damaged_file_is_kept(desk: Desk, 
     assert desk.state() == {TRAIN.uid: train}
     assert kept_as is None or Path(kept_as).read_text() == content
     assert run(restorer.rebuild()) == Restored()
+
+
+def test_what_is_made_out_is_what_the_containers_have_whatever_the_setting_says_by_now(desk: Desk) -> None:
+    """`--default-pe` is another than at Prepare: the PE form is that of each claim's CDI file."""
+    fused = {TRAIN.uid: desk.prepared(TRAIN)}
+    desk.path.write_text("{")
+    run(_restorer(desk, default_pe="single").rebuild())
+    assert desk.state() == fused
+    assert fused[TRAIN.uid].requests[0].environment["NPU_DEVNAME"] == "npu0pe0-1"
+
+
+def test_a_damaged_state_stays_where_it_is_until_the_new_one_is_there(desk: Desk) -> None:
+    """Whoever reads it meanwhile, such as the device plugin, must not take what is prepared for nothing."""
+    desk.prepared(TRAIN)
+    desk.path.write_text("{")
+    Path(f"{desk.path}.new").mkdir()
+    with pytest.raises(StateError, match="Is a directory: nothing was changed"):
+        run(_restorer(desk).rebuild())
+    assert desk.path.read_text() == "{"
 
 
 def _gone(desk: Desk) -> str:

@@ -6,6 +6,7 @@ import resource
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +17,9 @@ from furiosa_npu.dra_driver.claim import ClaimName
 from furiosa_npu.dra_driver.prepared import PreparedClaim, State
 from furiosa_npu.dra_driver.prepared_document import to_text
 from furiosa_npu.dra_driver.state_file import FILE_NAME, LOCK_NAME, MAXIMUM_BYTES, StateError, StateFile, StateLost
+
+LONG = 30.0
+"""real seconds after which a test gives up"""
 
 
 def _state(*uids: str) -> State:
@@ -51,6 +55,32 @@ def test_the_lock_keeps_the_other_instance_out_until_it_is_given_back(tmp_path: 
         raise RuntimeError("broke off")
     with open(tmp_path / LOCK_NAME, "rb") as other:
         fcntl.flock(other, fcntl.LOCK_EX | fcntl.LOCK_NB)
+
+
+def test_a_lock_that_is_not_given_back_is_waited_for_with_a_bound_and_named(tmp_path: Path) -> None:
+    """Another instance that hangs inside it keeps no call of this one for ever; the file stays as it is."""
+    path = _written(tmp_path, _state("uid-1"))
+    before = path.read_bytes()
+    patient, hasty = StateFile(str(tmp_path)), StateFile(str(tmp_path), patience_seconds=0.0)
+    with patient.locked(), pytest.raises(StateError) as raised, hasty.locked():
+        pass
+    assert str(raised.value) == (
+        f"{tmp_path}/{LOCK_NAME} is held by another instance of the driver that hangs, or by a call of this one whose "
+        "disk does not answer: without the lock nothing is prepared or unprepared"
+    )
+    assert path.read_bytes() == before
+
+
+def test_a_lock_that_is_given_back_meanwhile_is_taken(tmp_path: Path) -> None:
+    """As between the two instances of a rolling update."""
+    _written(tmp_path, _state("uid-1"))
+    read: list[State | None] = []
+    waiting = threading.Thread(target=lambda: read.append(_read(tmp_path)))
+    with StateFile(str(tmp_path)).locked():
+        waiting.start()
+        assert read == []
+    waiting.join(LONG)
+    assert read == [_state("uid-1")]
 
 
 @contextmanager
@@ -89,7 +119,7 @@ def test_the_size_is_bounded_in_both_ways(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("content", [b"", b"\xff\xfe", b'{"version": 1', b"null"])
 def test_a_damaged_file_is_told_and_left_where_it_is(tmp_path: Path, content: bytes) -> None:
-    """Only whoever makes the state out anew sets it aside, each under a name of its own."""
+    """Whoever makes the state out anew keeps it, each under a name of its own; until then it has its old one too."""
     path = tmp_path / FILE_NAME
     path.write_bytes(content)
     with pytest.raises(StateLost, match=rf"^{path}: .* nothing is prepared until it was made out anew$"):
@@ -97,8 +127,9 @@ def test_a_damaged_file_is_told_and_left_where_it_is(tmp_path: Path, content: by
     assert path.read_bytes() == content
     (tmp_path / f"{FILE_NAME}.corrupt-1").write_text("an earlier one")
     with StateFile(str(tmp_path)).locked() as file:
-        assert file.set_aside() == f"{path}.corrupt-2"
-        assert not file.exists()
+        assert [file.keep_damaged(), file.keep_damaged()] == [f"{path}.corrupt-2"] * 2
+        assert path.read_bytes() == content
+        file.write({})
     assert (tmp_path / f"{FILE_NAME}.corrupt-2").read_bytes() == content
 
 
@@ -110,14 +141,38 @@ def test_a_newer_drivers_file_is_no_lost_one(tmp_path: Path) -> None:
     assert not isinstance(raised.value, StateLost)
 
 
-def test_a_folder_that_is_not_there_is_named(tmp_path: Path) -> None:
-    """With the lock file that could not be made."""
-    path = tmp_path / "none" / LOCK_NAME
+def test_a_folder_that_somebody_removed_is_made_again(tmp_path: Path) -> None:
+    """Without a restart of the driver; that the state is lost, the claims' CDI files tell."""
+    with StateFile(str(tmp_path / "dra")).locked() as file:
+        file.write({})
+    assert sorted(os.listdir(tmp_path / "dra")) == sorted([FILE_NAME, LOCK_NAME])
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    """With what stands in its place."""
+    (tmp_path / "dra").write_text("")
+    path = tmp_path / "dra" / LOCK_NAME
     with (
-        pytest.raises(StateError, match=rf"^{path}: No such file or directory: without the lock"),
-        StateFile(str(tmp_path / "none")).locked(),
+        pytest.raises(StateError, match=rf"^{path}: Not a directory: without the lock"),
+        StateFile(str(tmp_path / "dra")).locked(),
     ):
         pass
+
+
+def test_a_read_only_disk_keeps_nobody_from_what_is_prepared(tmp_path: Path) -> None:
+    """A kubelet that restarts asks again for its running pods, and pods that were never prepared have to end."""
+    with StateFile(str(tmp_path)).locked() as file:
+        file.write({})
+    read = (
+        "import sys\n"
+        "from furiosa_npu.dra_driver.state_file import StateFile\n"
+        "with StateFile(sys.argv[1]).locked() as file:\n"
+        "    print(dict(file.read()))\n"
+    )
+    mounts = f'mount --bind {tmp_path} {tmp_path} && mount -o remount,ro,bind {tmp_path} && exec "$@"'
+    command = ["unshare", "--mount", "sh", "-c", mounts, "sh", sys.executable, "-I", "-c", read, str(tmp_path)]
+    told = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (told.stdout, told.stderr, told.returncode) == ("{}\n", "", 0)
 
 
 WRITER = """

@@ -7,10 +7,8 @@ import re
 
 from furiosa_npu.allocation.partition import partition_of
 from furiosa_npu.cluster.resource_slices import MAXIMUM_TEXT_BYTES, AttributeValue, Version
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import Reading
-
-RENEGADE_PE_BYTES = 6_375_342_080
-"""memory of one PE of a Renegade: 47.5 GiB a card (the vendor's figure)"""
 
 _NUMBER = r"(?:0|[1-9][0-9]*)"
 _VERSION = re.compile(rf"({_NUMBER}\.{_NUMBER}\.{_NUMBER})(?:, ([0-9A-Za-z-]+))?", re.ASCII)
@@ -36,8 +34,9 @@ def attributes(reading: Reading) -> dict[str, AttributeValue]:
 def capacity(reading: Reading) -> dict[str, int]:
     """`pe`, and `memory` in bytes where it is known: of a Renegade in silicon."""
     pes = len(partition_of(reading).pes)
-    if reading.family == "renegade" and reading.hwtype is None:
-        return {"pe": pes, "memory": pes * RENEGADE_PE_BYTES}
+    memory_bytes = TRAITS[reading.family].pe_memory_bytes
+    if memory_bytes is not None and reading.hwtype is None:
+        return {"pe": pes, "memory": pes * memory_bytes}
     return {"pe": pes}
 
 

@@ -6,7 +6,7 @@ Source: Kubernetes `staging/src/k8s.io/api/resource/v1/types.go`.
 import re
 from typing import NamedTuple
 
-from furiosa_npu.cluster.node import is_node_name
+from furiosa_npu.cluster.node import is_dns_label, is_node_name
 from furiosa_npu.dra_driver.fields import FieldError, Fields, wrong
 from furiosa_npu.dra_driver.npu_config import NpuConfig, parse_npu_config
 
@@ -125,7 +125,7 @@ def parse_claim(document: object, driver: str) -> Claim:
 def _result(fields: Fields) -> Result:
     request = fields.text("request")
     names = request.split("/")
-    if len(names) > 2 or not all(is_node_name(name) and "." not in name for name in names):
+    if len(names) > 2 or not all(map(is_dns_label, names)):
         raise wrong(fields.at("request"), request, EXPECTED_REQUEST)
     return Result(
         request=request,

@@ -6,8 +6,9 @@ import os
 from furiosa_npu.cdi import spec_file
 from furiosa_npu.cdi.spec_file import SpecFileError
 from furiosa_npu.cdi.specification import SpecificationError, to_text
-from furiosa_npu.dra_driver.claim_cdi import file_name, is_begun, specification, uid_of_file
+from furiosa_npu.dra_driver.claim_cdi import file_name, specification, uid_of_file
 from furiosa_npu.dra_driver.prepared import PreparedClaim
+from furiosa_npu.linux.atomic_file import begun
 
 
 class ClaimFilesError(Exception):
@@ -43,7 +44,7 @@ class ClaimFiles:
     def remove_begun(self) -> None:
         """Removes what a driver that died had begun to write. Raises ClaimFilesError."""
         for name in self._names():
-            if is_begun(name):
+            if uid_of_file(begun(name) or "") is not None:
                 self._remove(f"{self._folder}/{name}")
 
     def specifications(self) -> dict[str, object]:

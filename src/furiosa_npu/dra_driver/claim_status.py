@@ -15,11 +15,24 @@ from typing import Any, NamedTuple
 
 from furiosa_npu.cluster.api import METADATA_ONLY, ApiRequest, rfc3339
 from furiosa_npu.dra_driver.claim import API_VERSION, KIND
+from furiosa_npu.dra_driver.fields import Fields
 from furiosa_npu.dra_driver.prepared import PreparedClaim, PreparedDevice
 
 FIELD_MANAGER = "furiosa-npu-dra-driver"
 MAXIMUM_MESSAGE_CHARACTERS = 1024
 """the API takes 32768; a person reads this"""
+
+
+Began = Mapping[tuple[str, str], str]
+"""By device and status of its condition Ready, since when it has that status, as the API server writes times."""
+
+
+class Said(NamedTuple):
+    """What `status.devices` says of one driver's devices."""
+
+    entries: frozenset[str]
+    """to be compared: a text for each device, without when a condition began"""
+    began: Began
 
 
 class Ready(NamedTuple):
@@ -30,25 +43,28 @@ class Ready(NamedTuple):
     """one word in CamelCase"""
     message: str
     since: float
-    """seconds since 1970, when `status` last changed"""
+    """seconds since 1970, when what is told of the device was so first"""
 
 
-def apply_status(claim: PreparedClaim, driver: str, ready: Mapping[str, Ready]) -> ApiRequest:
+_NOT_SAID_YET: Began = {}
+
+
+def apply_status(
+    claim: PreparedClaim, driver: str, ready: Mapping[str, Ready], began: Began = _NOT_SAID_YET
+) -> ApiRequest:
     """Says what is to be said of the claim's devices, `ready` by device. Raises ValueError for what is no claim's name.
 
-    With the UID, so that it is refused where another claim has that name by now. A device that two requests share
-    (admin access) is said once.
+    `began`: of what stands there; a condition that keeps its status keeps that time, whatever else of it is new. With
+    the UID, so that it is refused where another claim has that name by now.
     """
     named = claim.named
     if named.fault is not None:
         raise ValueError(named.fault)
-    once = {(device.pool, device.device, device.share_id): device for device in claim.devices}
-    devices = [_entry(device, driver, ready.get(device.device)) for device in once.values()]
     body = {
         "apiVersion": API_VERSION,
         "kind": KIND,
         "metadata": {"namespace": named.namespace, "name": named.name, "uid": named.uid},
-        "status": {"devices": devices},
+        "status": _status(claim, driver, ready, began),
     }
     path = (
         f"/apis/{API_VERSION}/namespaces/{named.namespace}/resourceclaims/{named.name}/status"
@@ -58,18 +74,51 @@ def apply_status(claim: PreparedClaim, driver: str, ready: Mapping[str, Ready]) 
     return ApiRequest("PATCH", path, METADATA_ONLY, "application/apply-patch+yaml", text)
 
 
-def _entry(device: PreparedDevice, driver: str, ready: Ready | None) -> dict[str, Any]:
+def to_say(claim: PreparedClaim, driver: str, ready: Mapping[str, Ready], began: Began = _NOT_SAID_YET) -> Said:
+    """What `apply_status` says."""
+    return said(Fields("status", _status(claim, driver, ready, began)), driver)
+
+
+def said(status: Fields, driver: str) -> Said:
+    """What a claim's status says. Raises FieldError."""
+    ours = [entry for entry in status.objects("devices") if entry.text("driver") == driver]
+    began = {
+        (entry.text("device"), condition.text("status")): condition.text("lastTransitionTime")
+        for entry in ours
+        for condition in entry.objects("conditions")
+    }
+    return Said(frozenset(map(_entry_to_compare, ours)), began)
+
+
+def _entry_to_compare(entry: Fields) -> str:
+    return json.dumps(
+        {**entry.content, "conditions": list(map(_timeless, entry.objects("conditions")))}, sort_keys=True
+    )
+
+
+def _timeless(condition: Fields) -> dict[str, Any]:
+    return {key: value for key, value in condition.content.items() if key != "lastTransitionTime"}
+
+
+def _status(claim: PreparedClaim, driver: str, ready: Mapping[str, Ready], began: Began) -> dict[str, Any]:
+    """A device that two requests share (admin access) is said once."""
+    once = {(device.pool, device.device, device.share_id): device for device in claim.devices}
+    return {"devices": [_entry(device, driver, ready.get(device.device), began) for device in once.values()]}
+
+
+def _entry(device: PreparedDevice, driver: str, ready: Ready | None, began: Began) -> dict[str, Any]:
     entry: dict[str, Any] = {"driver": driver, "pool": device.pool, "device": device.device, "data": _data(device)}
     if device.share_id is not None:
         entry["shareID"] = device.share_id
     if ready is not None:
+        status = "True" if ready.status else "False"
         entry["conditions"] = [
             {
                 "type": "Ready",
-                "status": "True" if ready.status else "False",
+                "status": status,
                 "reason": ready.reason,
                 "message": ready.message[:MAXIMUM_MESSAGE_CHARACTERS],
-                "lastTransitionTime": rfc3339(ready.since),
+                "lastTransitionTime": began.get((device.device, status)) or rfc3339(ready.since),
             }
         ]
     return entry

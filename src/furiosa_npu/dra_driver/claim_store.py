@@ -3,9 +3,9 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from furiosa_npu.dra_driver.claim_files import ClaimFiles
+from furiosa_npu.dra_driver.claim_files import ClaimFiles, ClaimFilesError
 from furiosa_npu.dra_driver.prepared import State
-from furiosa_npu.dra_driver.state_file import LockedState, StateFile, StateLost
+from furiosa_npu.dra_driver.state_file import LockedState, Stamp, StateError, StateFile, StateLost
 
 
 class LockedStore:
@@ -19,7 +19,10 @@ class LockedStore:
         """What is prepared. Raises StateError, and StateLost where a file is missing that must have been there."""
         state = self.state.read()
         if state is None:
-            uids = self.files.uids()
+            try:
+                uids = self.files.uids()
+            except ClaimFilesError as error:
+                raise StateError(f"{self.state.path}: found no file, and there may have been one: {error}") from error
             if uids:
                 raise StateLost(
                     f"{self.state.path}: found no file, expected one, since there are CDI files of {len(uids)} claims"
@@ -34,6 +37,10 @@ class ClaimStore:
     def __init__(self, state: StateFile, files: ClaimFiles) -> None:
         self._state = state
         self._files = files
+
+    def stamp(self) -> Stamp | None:
+        """Of the state file, as `StateFile` has it."""
+        return self._state.stamp()
 
     @contextmanager
     def locked(self) -> Iterator[LockedStore]:

@@ -15,7 +15,7 @@ from furiosa_npu.cluster.api import rfc3339
 from furiosa_npu.cluster.node import is_dns_label, is_label_value
 from furiosa_npu.cluster.resource_slices import Counters, Device, Effect, Taint
 from furiosa_npu.dra_driver.attributes import attributes, capacity
-from furiosa_npu.hardware.occupancy import PE_COUNT
+from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.health.verdict import State
 
 DRIVER = "npu.furiosa.ai"
@@ -82,7 +82,7 @@ def offering(pool: Pool, held: Collection[str], other_plane: Collection[str], ta
         units.sort(key=_size)
         devices = tuple(_device(name, unit, tainting, elsewhere=is_elsewhere(unit.id)) for unit in units)
         counted = frozenset(unit.id for unit in units if unit.card.pes is not None or name in in_parts)
-        cards.append(CardDevices(name, devices, _counters(range(PE_COUNT[units[0].card.family])), counted))
+        cards.append(CardDevices(name, devices, _counters(range(TRAITS[units[0].card.family].pe_count)), counted))
     return Offering(tuple(cards), tuple(left_out))
 
 

@@ -1,5 +1,6 @@
 """What the kubelet's calls of the driver become: claims prepared and unprepared, and said so where people look."""
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from typing import Protocol
 
@@ -10,6 +11,10 @@ from furiosa_npu.dra_driver.preparer import Preparer
 from furiosa_npu.kubelet.dra_v1 import Claim, Device
 
 Prepared = tuple[Device, ...] | str
+
+OPEN_SECONDS = 5.0
+"""for which a driver that starts may be unable to prepare before the kubelet finds it all the same"""
+_LOOK_SECONDS = 0.05
 
 
 class OnAnswer(Protocol):
@@ -37,6 +42,14 @@ class Driver:
         self._on_change = on_change
         self._on_answer = on_answer
         self._clock = clock
+
+    async def until_open(self) -> None:
+        """Returns when claims can be prepared: the kubelet calls the instance that it found last, and until then an
+        older one serves. One that has to wait for longer must be found to unprepare what is prepared.
+        """
+        until = self._clock() + OPEN_SECONDS
+        while self._closed() is not None and self._clock() < until:  # noqa: ASYNC110 - opened by parts that tell nobody
+            await asyncio.sleep(_LOOK_SECONDS)
 
     async def prepare(self, claims: Sequence[Claim]) -> Mapping[str, Prepared]:
         started = self._clock()

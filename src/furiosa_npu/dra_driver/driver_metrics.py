@@ -5,8 +5,11 @@ from collections.abc import Mapping, Sequence
 from furiosa_npu.agent.metrics import Histogram, Metric, Page, empty_distribution
 from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.allocation.pool import Pool
-from furiosa_npu.watch.card_metrics import Transitions, card_metrics, watch_metrics
+from furiosa_npu.watch.card_metrics import OUTCOMES, Transitions, WatchFigures, card_metrics, watch_metrics
 from furiosa_npu.watch.kubelet_books import PodRef
+
+CALLS = ("NodePrepareResources", "NodeUnprepareResources")
+"""those whose answers are counted"""
 
 PREPARE_BOUNDS_SECONDS = (0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 3.2, 6.4, 12.8)
 
@@ -16,12 +19,12 @@ class Counts:
 
     def __init__(self) -> None:
         self.transitions = Transitions()
-        self.answers: dict[tuple[str, str], int] = {}
+        self.answers = {(call, outcome): 0 for call in CALLS for outcome in OUTCOMES}
         """by call and outcome, one a claim"""
         self.prepare_seconds = empty_distribution(PREPARE_BOUNDS_SECONDS)
 
     def answer(self, call: str, outcome: str, seconds: float) -> None:
-        self.answers[call, outcome] = self.answers.get((call, outcome), 0) + 1
+        self.answers[call, outcome] += 1
         if call == "NodePrepareResources":
             self.prepare_seconds = self.prepare_seconds.observed(seconds)
 
@@ -31,8 +34,7 @@ def page(
     containers: Mapping[Holding, Sequence[PodRef]],
     counts: Counts,
     registrations: int,
-    scanned_seconds_ago: float | None,
-    stuck_readers: int,
+    watch: WatchFigures,
 ) -> Page:
     """All metrics; names begin with furiosa_npu_."""
     return (
@@ -56,5 +58,5 @@ def page(
             "Registrations that the kubelet took.",
             (({}, registrations),),
         ),
-        *watch_metrics(scanned_seconds_ago, stuck_readers),
+        *watch_metrics(watch),
     )

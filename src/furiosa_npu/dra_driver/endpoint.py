@@ -14,9 +14,11 @@ from contextlib import suppress
 
 from furiosa_npu.agent.dropped_peers import DroppedPeers
 from furiosa_npu.agent.log import Log
-from furiosa_npu.dra_driver.dead_sockets import is_dead, remove_dead
+from furiosa_npu.dra_driver.instance_order import InstanceOrder
+from furiosa_npu.dra_driver.instances import Instances
 from furiosa_npu.dra_driver.names import DRIVER
 from furiosa_npu.kubelet import dra_health_v1, dra_v1, pluginregistration_v1
+from furiosa_npu.kubelet.dead_sockets import remove_dead
 from furiosa_npu.kubelet.dra_service import DraPlugin, DraService
 from furiosa_npu.kubelet.registration_service import RegistrationService
 from furiosa_npu.kubelet.resource_health_service import ResourceHealthService
@@ -30,8 +32,10 @@ LOOK_SECONDS = 30.0
 """Between two looks at the sockets, should an event of the folders be lost."""
 FOLDER_SECONDS = 1.0
 """Between two tries to serve, while there is no folder, or none to write in."""
-LEAVE_SECONDS = 3.0
-"""A kubelet lets go of an instance that leaves within a second or two; one that hangs is not waited for."""
+CALLS_SECONDS = 2.0
+"""For which calls that are under way are waited for before an instance leaves."""
+LEAVE_SECONDS = 4.0
+"""All in all. A kubelet lets go of an instance that leaves within a second or two; one that hangs is not waited for."""
 
 _MAXIMUM_REASON = 1024
 """characters that are kept of what a peer says"""
@@ -54,13 +58,16 @@ class Endpoint:
         log: Log,
         conditions: Conditions,
         on_registered: Callable[[], None],
+        on_twice: Callable[[str], None],
     ) -> None:
         """`kubelets_folder`: `/var/lib/kubelet`; `instance`: what no other instance is called, e.g. its pod's UID.
 
         `on_registered`: the kubelet took the driver. One that just started deletes the node's ResourceSlices.
+        `on_twice`: another instance stays beside this one, said in words.
         """
         self._registry = f"{kubelets_folder}/plugins_registry"
         self._folder = f"{kubelets_folder}/plugins/{DRIVER}"
+        self._clock = clock
         self._log = log
         self._conditions = conditions
         self._on_registered = on_registered
@@ -85,8 +92,8 @@ class Endpoint:
             pluginregistration_v1.SCHEMA,
             DroppedPeers(found, log, clock),
         )
-        self._found_since = 0
-        """when the socket was made that the kubelet finds, in nanoseconds since 1970; it stands when that is gone"""
+        self._order = InstanceOrder(self._folder, instance)
+        self._instances = Instances(self._order, clock, conditions, on_twice)
         self._wait_for_kubelet()
 
     @property
@@ -99,11 +106,12 @@ class Endpoint:
         self._awake.set()
 
     async def run(self) -> None:
-        """Ends when cancelled; then nothing of this instance is left in the folders."""
+        """Ends when cancelled; then no socket of this instance is left in the folders."""
         try:
             while True:
                 seconds = LOOK_SECONDS if await self.keep() else FOLDER_SECONDS
                 self.remove_dead()
+                self._instances.look()
                 with suppress(TimeoutError):
                     async with asyncio.timeout(seconds):
                         await self._awake.wait()
@@ -113,7 +121,7 @@ class Endpoint:
 
     async def keep(self) -> bool:
         """Binds what is not at its place, now or any more: the socket that is called before the one that is found.
-        True: both are there."""
+        True: both are there, and this instance has its place among the others."""
         where = self._folder
         try:
             os.makedirs(self._folder, mode=0o750, exist_ok=True)
@@ -123,6 +131,8 @@ class Endpoint:
                     await server.close()
                     await server.start()
                     self._wait_for_kubelet()
+            where = self._folder
+            self._order.join()
         except OSError as error:
             self._conditions.trouble(SOCKETS, _unserved(where, error))
             return False
@@ -130,26 +140,23 @@ class Endpoint:
         return True
 
     async def close(self) -> None:
-        """Found no more, then called no more: what the kubelet calls before it knows is still answered."""
+        """What was called is answered; then found no more, then called no more: what the kubelet calls before it knows
+        is still answered, if it can be before the kubelet lets go.
+        """
+        until = self._clock() + LEAVE_SECONDS
+        await self._driver.answered(CALLS_SECONDS)
         await self._registration.close()
-        try:
-            with suppress(TimeoutError):
-                async with asyncio.timeout(LEAVE_SECONDS):
-                    await self._driver.deserted()
-        finally:
-            await self._driver.close()
+        self._order.leave()
+        await self._driver.deserted(until - self._clock())
+        await self._driver.close()
 
     def is_newest(self) -> bool:
         """No other instance that lives has come after this one, nor came while it was there."""
-        with suppress(OSError):
-            self._found_since = os.stat(self._registration.path).st_ctime_ns
-        try:
-            others = [f"{self._registry}/{name}" for name in os.listdir(self._registry) if _is_ours(name)]
-            own = (self._found_since, self._registration.path)  # two of one clock tick go by their names
-            later = [path for path in others if (os.stat(path).st_ctime_ns, path) > own]
-        except OSError:
-            return False  # one of them came or went: looked at again in a moment
-        return all(map(is_dead, later))
+        return self._order.is_newest()
+
+    def is_alone(self) -> bool:
+        """The kubelet calls this instance, and there is no other one that lives."""
+        return self.registrations > 0 and self._order.is_alone()
 
     def remove_dead(self) -> None:
         """Removes the sockets of instances that were killed."""
@@ -169,10 +176,6 @@ class Endpoint:
 
     def _wait_for_kubelet(self) -> None:
         self._conditions.waiting(REGISTRATION, _UNREGISTERED.format(folder=self._registry))
-
-
-def _is_ours(name: str) -> bool:
-    return name.startswith(f"{DRIVER}-") and name.endswith(_REGISTRY_SUFFIX)
 
 
 def _unserved(path: str, error: OSError) -> str:

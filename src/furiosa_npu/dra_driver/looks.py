@@ -15,17 +15,17 @@ class Looks:
     def __init__(
         self,
         pool: NpuPool,
-        until_known: Callable[[], Awaitable[None]],
+        until_seen: Callable[[], Awaitable[None]],
         other_plane: Callable[[], frozenset[str]],
     ) -> None:
         """`other_plane`: ids of the units that pods hold which the device plugin served."""
-        self._until_known = until_known
+        self._until_seen = until_seen
         self._pool = pool
         self._other_plane = other_plane
 
     async def look(self, devices: Sequence[str]) -> dict[str, Looked]:
         """By the device's name, those that this node has."""
-        await self._until_known()
+        await self._until_seen()
         pool = await self._pool.look(devices)
         is_elsewhere = PARTITIONED.holds(self._other_plane())
         return {device: _looked(pool[device], elsewhere=is_elsewhere(device)) for device in devices if device in pool}

@@ -35,6 +35,10 @@ EXPECTED_NAME = "a name that begins with FURIOSA_ or RUST_, of letters, digits a
 EXPECTED_VALUE = f"a text of at most {MAXIMUM_VALUE_CHARACTERS} printable characters"
 
 
+class ConfigError(FieldError):
+    """The user's: what stands in the configuration is not as it should be."""
+
+
 class NpuConfig(NamedTuple):
     """What is asked for; None and nothing where the node's own settings stand."""
 
@@ -43,7 +47,14 @@ class NpuConfig(NamedTuple):
 
 
 def parse_npu_config(fields: Fields) -> NpuConfig:
-    """The configuration. Raises FieldError, with the name of a key that is not known."""
+    """The configuration. Raises ConfigError, with the name of a key that is not known."""
+    try:
+        return _npu_config(fields)
+    except FieldError as error:
+        raise ConfigError(f"its NpuConfig is not taken: {error}") from error
+
+
+def _npu_config(fields: Fields) -> NpuConfig:
     fields.only("apiVersion", "kind", "peForm", "environment")
     for key, expected in (("apiVersion", API_VERSION), ("kind", KIND)):
         if fields.content.get(key) != expected:

@@ -4,7 +4,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from furiosa_npu.allocation.container_edits import DeviceNode, Mount
+from furiosa_npu.allocation.partition import parse_unit_id
 from furiosa_npu.dra_driver.claim import ClaimName
+from furiosa_npu.hardware.reading import FAMILIES, Reading
 
 
 class PreparedDevice(NamedTuple):
@@ -31,6 +33,16 @@ class PreparedDevice(NamedTuple):
         """What no other claim may have: its PEs under both names of their card, or nothing where it only looks on."""
         return () if self.admin_access else pes_of(self.card_id, self.place, self.pes)
 
+    @property
+    def reading(self) -> Reading | None:
+        """What is known of it without its driver; None where `place` is none."""
+        family, _, name = self.place.partition(" ")
+        number = name.removeprefix("npu")
+        if family not in FAMILIES or not number.isdecimal():
+            return None
+        pes = None if parse_unit_id(self.device)[1] is None else self.pes
+        return Reading(family, int(number), management=False, uuid=self.uuid, pes=pes)
+
 
 class PreparedRequest(NamedTuple):
     """The devices of one request, which a container gets together."""
@@ -41,11 +53,6 @@ class PreparedRequest(NamedTuple):
     environment: Mapping[str, str]
     """one for all its devices"""
     mounts: tuple[Mount, ...]
-
-    @property
-    def device_nodes(self) -> tuple[DeviceNode, ...]:
-        """Each once: parts of one card share its management file."""
-        return tuple(dict.fromkeys(node for device in self.devices for node in device.device_nodes))
 
 
 class PreparedClaim(NamedTuple):

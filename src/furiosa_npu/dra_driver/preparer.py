@@ -29,7 +29,7 @@ Look = Callable[[Sequence[str]], Awaitable[Looks]]
 
 
 class InThread(Protocol):
-    """`asyncio.to_thread`, or one like it."""
+    """`in_thread`, or one like it."""
 
     async def __call__(self, work: Callable[[], T], /) -> T: ...
 
@@ -71,7 +71,11 @@ class Preparer:
 
     async def unprepare(self, asked: Sequence[ClaimName]) -> dict[ClaimName, Refusal | None]:
         """Of each claim why it is prepared yet, or None: it no longer is, or never was."""
-        return await self._in_thread(lambda: self._unprepare(asked))
+        call = _Call()
+        try:
+            return await self._in_thread(lambda: self._unprepare(asked, call))
+        finally:
+            call.over = True
 
     def _settle(
         self, fetched: Mapping[ClaimName, Fetched], looks: Looks | None, call: "_Call"
@@ -103,7 +107,9 @@ class Preparer:
                 if new:
                     outcomes |= _written(store, state, new)
         except (StateError, ClaimFilesError) as error:
-            return {named: Refusal(f"{named}: {error}") for named in fetched}
+            # What is lost is made out anew meanwhile; what that waits for says more.
+            reason = self.closed if isinstance(error, StateLost) and self.closed is not None else error
+            return {named: Refusal(f"{named}: {reason}") for named in fetched}
         return outcomes
 
     def _outcome(self, named: ClaimName, claim: Fetched, state: State, looks: Looks | None) -> PreparedClaim | None:
@@ -123,10 +129,12 @@ class Preparer:
             raise Refusal(f"{named}: {self.closed}")
         return None if looks is None else prepare(claim, results, looks, state, self._node)
 
-    def _unprepare(self, asked: Sequence[ClaimName]) -> dict[ClaimName, Refusal | None]:
+    def _unprepare(self, asked: Sequence[ClaimName], call: "_Call") -> dict[ClaimName, Refusal | None]:
         outcomes: dict[ClaimName, Refusal | None] = {}
         try:
             with self._store.locked() as store:
+                if call.over:
+                    return {}
                 try:
                     state = dict(store.read())
                 except StateLost:  # what is prepared is made out anew by the CDI files: without one it is not
@@ -140,15 +148,19 @@ class Preparer:
                         outcomes[named] = Refusal(f"{named}: {error}")
                 ended = [named.uid for named in asked if outcomes[named] is None and named.uid in state]
                 if ended:
-                    store.state.write({uid: claim for uid, claim in state.items() if uid not in ended})
+                    try:
+                        store.state.write({uid: claim for uid, claim in state.items() if uid not in ended})
+                    except StateError as error:
+                        said = f"{error}; the claim's CDI file is gone all the same, and the kubelet asks again"
+                        outcomes |= {named: Refusal(f"{named}: {said}") for named in asked if named.uid in ended}
         except (StateError, ClaimFilesError) as error:
             return {named: Refusal(f"{named}: {error}") for named in asked}
         return outcomes
 
 
 class _Call:
-    """A Prepare. Once it is over nobody hears its answer: what then still waited for the lock prepares nothing, since
-    the kubelet may have said Unprepare meanwhile and would not say it again.
+    """Once it is over nobody hears its answer: what then still waited for the lock prepares nothing, since the kubelet
+    may have said Unprepare meanwhile and would not say it again; and ends nothing, for the same with Prepare.
     """
 
     over = False

@@ -5,7 +5,8 @@
 
 The node's UID, its slices and the DeviceClasses are read first, and again whenever somebody else may have changed them:
 after an answer that did not come, a conflict, or `doubt`. From then on each answer says how a slice stands. In peace
-nothing is written; the slices are read every few minutes, since nobody tells of one that was deleted.
+nothing is written; the slices alone are read every few minutes, since nobody tells of one that was deleted, and where
+they are not as wanted all is read before anything is written: the node may have been made anew.
 """
 
 from collections.abc import Sequence
@@ -27,6 +28,7 @@ from furiosa_npu.dra_driver.publication_trouble import (
     Notice,
     Trouble,
     altered,
+    counters_refused,
     trouble,
     unreadable,
 )
@@ -34,9 +36,12 @@ from furiosa_npu.dra_driver.publication_trouble import (
 GATHER_SECONDS = 0.1
 """From a change to its writing, so that what happens together is written together."""
 
-DOUBT_SECONDS = (0.0, 5.0, 30.0)
-"""When the slices are read after `doubt`: a kubelet that starts deletes them, and tries that again and again where the
-API server does not answer it."""
+DOUBT_SECONDS = (4.0, 24.0, 64.0, 170.0, 310.0)
+"""When the slices are read again after the first answer since `doubt`: a kubelet that starts deletes them, and tries
+that again where the API server does not answer it, after up to 256 s and a fifth (`wipeResourceSlices`)."""
+
+DOUBT_SPREAD = 0.25
+"""By up to so much of it each comes later: kubelets of many nodes may have started at once."""
 
 RECHECK_SECONDS = 600.0
 """The slices are read so often at least; half of it is left to chance."""
@@ -45,12 +50,13 @@ RECHECK_SECONDS = 600.0
 class Publication:
     """The slices of one driver on one node."""
 
-    def __init__(self, driver: str, node: str) -> None:
-        """Raises ValueError for what is no node's name."""
+    def __init__(self, driver: str, node: str, not_before: float = float("-inf")) -> None:
+        """Before `not_before` nothing is asked (cluster/retry.py). Raises ValueError for what is no node's name."""
         self.gates = Gates()
         self._driver = driver
         self._node = node
         self._reading = (get_node(node), list_slices(driver, node), LIST_CLASSES)
+        self._slices = self._reading[1]
         self._cards: tuple[CardDevices, ...] | None = None
         self._owner: Owner | None = None
         self._stored: dict[str, Slice] = {}
@@ -61,7 +67,9 @@ class Publication:
         """what the requests write; empty where they read"""
         self._due_at: float | None = None
         self._looks: tuple[float, ...] = ()
-        self._retry_at = float("-inf")
+        self._doubted = False
+        """since the slices were last read"""
+        self._retry_at = not_before
         self._failures = 0
         self._trouble: Trouble | None = None
         self._said: set[str] = set()
@@ -80,8 +88,10 @@ class Publication:
         self._cards = tuple(cards)
 
     def doubt(self, now: float) -> None:
-        """The kubelet was started anew, or something else happened with which slices may have been deleted."""
-        self._looks = tuple(now + seconds for seconds in DOUBT_SECONDS)
+        """The kubelet was started anew, or something else happened with which slices may have been deleted: all is read
+        at `now`.
+        """
+        self._looks, self._doubted = (now,), True
 
     def due_at(self) -> float | None:
         """When `take` gives something; None: nothing is wanted yet, or an answer has to come first."""
@@ -95,9 +105,11 @@ class Publication:
         due_at = self.due_at()
         if due_at is None or now < due_at:
             return ()
-        if not self._known or (self._looks and self._looks[0] <= now):
+        is_write_due = self._due_at is not None and self._due_at <= now
+        is_look_due = bool(self._looks) and self._looks[0] <= now and (self._doubted or not is_write_due)
+        if is_look_due or not self._known:
             self._looks = tuple(at for at in self._looks if at > now)
-            self._requests = self._reading
+            self._requests = self._reading if self._doubted or not self._known else (self._slices,)
             return self._requests
         self._due_at = None
         self._writes = self._next_writes()
@@ -115,7 +127,10 @@ class Publication:
             found = self._take_in(writes, requests, answers, notices)
         else:
             found = self._read(requests, answers, notices)
-            if not self._looks:
+            if self._doubted and found is None:
+                late = 1.0 + DOUBT_SPREAD * random
+                self._looks, self._doubted = tuple(now + seconds * late for seconds in DOUBT_SECONDS), False
+            elif not self._looks:
                 self._looks = (now + RECHECK_SECONDS * (0.5 + 0.5 * random),)
         self._trouble = found
         if writes and found is None:
@@ -128,7 +143,7 @@ class Publication:
                 notices.append(found.notice)
             self._said.add(found.kind)
         elif self._next_writes():
-            self._due_at = now
+            self._due_at, self._known = now, requests != (self._slices,)
         else:
             notices += self._settled()
         return tuple(notices)
@@ -150,21 +165,25 @@ class Publication:
 
     def _read(self, requests: Sequence[ApiRequest], answers: Sequence[Answer], notices: list[Notice]) -> Trouble | None:
         """What of the classes can be known is said; without it slices are published all the same."""
-        node, slices, classes = answers
-        for request, answer in zip(requests, (node, slices), strict=False):
+        told = dict(zip(requests, answers, strict=True))
+        classes = told.pop(LIST_CLASSES, None)
+        for request, answer in told.items():
             found = trouble(request, answer)
             if found is not None:
                 return found
+        owner = self._owner
         try:
-            owner = Owner(self._driver, self._node, uid_of(node.body))
-            self._stored = {found.name: found for found in slices_of(slices.body)}
+            if len(told) > 1:
+                owner = Owner(self._driver, self._node, uid_of(answers[0].body))
+            self._stored = {found.name: found for found in slices_of(told[self._slices].body)}
         except ValueError as error:
             return unreadable(error)
         self._owner, self._known = owner, True
         for stored in self._stored.values():
             if stored.content is not None:
                 self.gates = evident(self.gates, stored.content)
-        self._say_once(lacking(classes), notices)
+        if classes is not None:
+            self._say_once(lacking(classes), notices)
         return None
 
     def _take_in(
@@ -177,7 +196,10 @@ class Publication:
         """What stands there now. The first trouble counts: those behind it often follow from it."""
         first: Trouble | None = None
         for write, request, answer in zip(writes, requests, answers, strict=True):
-            found = trouble(request, answer)
+            found = counters_refused(answer)
+            if found is not None:
+                self.gates = self.gates._replace(counters=False)
+            found = found or trouble(request, answer)
             if found is None:
                 self._written += 1
                 found = self._take_in_one(write, answer, notices)

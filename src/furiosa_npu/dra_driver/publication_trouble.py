@@ -49,6 +49,14 @@ def trouble(request: ApiRequest, answer: Answer) -> Trouble | None:
     return _lasting(f"{right(request)} {answer.status}", f"the resource slices are not written: {said}", NOT_PUBLISHED)
 
 
+def counters_refused(answer: Answer) -> Trouble | None:
+    """Of a version that wants counters beside the devices that consume them; None: it is something else."""
+    said = answer.body.get("message") if isinstance(answer.body, dict) else None
+    if answer.status != 422 or not isinstance(said, str) or "Counters" not in said:
+        return None
+    return Trouble("counters", f"shared counters are refused: {said}", None)
+
+
 def unreadable(error: ValueError) -> Trouble:
     return _lasting("unreadable", str(error), None)
 
@@ -61,7 +69,8 @@ def altered(name: str) -> Trouble:
 
 COUNTERS_OFF = Notice(
     "warning",
-    "the API server drops shared counters (feature gate DRAPartitionableDevices): no partitions, only whole cards",
+    "the API server takes no shared counters (feature gate DRAPartitionableDevices, as since Kubernetes 1.35): no "
+    "partitions, only whole cards",
     "NPUPartitionsOff",
 )
 TAINTS_OFF = Notice(

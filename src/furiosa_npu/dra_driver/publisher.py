@@ -49,6 +49,10 @@ class Publisher:
         """Why the slices are not, or not known to be, as wanted; None: they are, or another instance sees to it."""
         return None if self._yielded else self._publication.unsettled()
 
+    def is_settled(self) -> bool:
+        """This instance has seen to it that the slices are as wanted."""
+        return not self._yielded and self._publication.unsettled() is None
+
     async def run(self) -> None:
         while True:
             self._changed.clear()

@@ -3,7 +3,8 @@
 At Prepare the CDI file is written before the entry, at Unprepare it is removed before the entry; so after a crash
 
 * a CDI file without entry was never answered, and is removed (or written again by the kubelet's next Prepare);
-* an entry without CDI file is answered with the file written again, or ended by the kubelet's next Unprepare.
+* an entry without CDI file gets it again, at the driver's start or when it is answered, or is ended by the kubelet's
+  next Unprepare.
 
 Where the state file is damaged or missing, the CDI files say which claims were prepared, and the API server what each
 of them holds. Until all of them are made out anew nothing is prepared; Unprepare goes on, and removes the CDI file.
@@ -12,6 +13,7 @@ of them holds. Until all of them are made out anew nothing is prepared; Unprepar
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from furiosa_npu.allocation.pe_form import PE_FORMS
 from furiosa_npu.cdi.specification import to_document
 from furiosa_npu.dra_driver.claim import Claim, NotFetched
 from furiosa_npu.dra_driver.claim_cdi import specification
@@ -82,8 +84,10 @@ def rebuilt(files: Mapping[str, object], claims: Mapping[str, Claim | NotFetched
         if shared:
             unclear.append(f"{claim.named}: {'; '.join(shared)}")
             continue
-        prepared = assemble(claim, results, looks, node)
-        if to_document(specification(prepared)) != found:
+        # The setting may have been another one at Prepare.
+        possible = [assemble(claim, results, looks, node._replace(pe_form=form)) for form in PE_FORMS]
+        prepared = next((one for one in possible if to_document(specification(one)) == found), None)
+        if prepared is None:
             unclear.append(f"{claim.named}: its CDI file says otherwise than its allocation and the cards do by now")
             continue
         state[uid] = prepared

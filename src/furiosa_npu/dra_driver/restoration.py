@@ -1,6 +1,9 @@
-"""What a driver does about an earlier one's claims before it prepares anything, until it is done. A thin shell."""
+"""What a driver does about an earlier one's claims before it prepares anything, and about a state that is lost later.
+A thin shell.
+"""
 
 import asyncio
+from contextlib import suppress
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.cluster.retry import chance, delay_seconds
@@ -12,6 +15,8 @@ from furiosa_npu.dra_driver.state_file import StateError, StateLost
 from furiosa_npu.watch.conditions import Conditions
 
 PART = "prepared claims"
+LOCAL_SECONDS = 5.0
+"""At most, between two tries, where the API server answered: a folder that is mended tells nobody."""
 _FAILURES = (StateError, ClaimFilesError, Unclear, NotListed)
 
 
@@ -22,20 +27,51 @@ class Restoration:
         self._restorer = restorer
         self._conditions = conditions
         self._log = log
+        self._lost = asyncio.Event()
+        self._claim_ended = asyncio.Event()
         self.pending: str | None = "what an earlier driver prepared was not looked at yet"
         """why nothing new is prepared, or None"""
 
     async def run(self) -> None:
-        """Cleans up, and makes out anew what was lost; again and again, as long as that fails."""
+        """At the start, and whenever the state is lost: cleans up, and makes out anew what was lost."""
+        while True:
+            await self._until_restored()
+            await self._lost.wait()
+
+    def was_read(self, error: StateError | None) -> None:
+        """By a driver that runs: somebody may have damaged or removed the file, or keeps it locked."""
+        if self.pending is not None:
+            return  # said, and tried again
+        if error is None:
+            self._conditions.well(PART)
+        elif isinstance(error, StateLost):
+            self.pending = str(error)
+            self._lost.set()
+        else:
+            self._conditions.trouble(PART, str(error))
+
+    def claim_ended(self) -> None:
+        """An Unprepare was answered: it may be that claim which could not be made out."""
+        self._claim_ended.set()
+
+    async def _until_restored(self) -> None:
+        """Again and again, as long as that fails."""
         failures = 0
+        self._lost.clear()
         while self.pending is not None:
+            self._claim_ended.clear()
             try:
                 self._tell(await self._restored())
             except _FAILURES as error:
                 failures += 1
                 self.pending = str(error)
                 self._conditions.trouble(PART, self.pending)
-                await asyncio.sleep(delay_seconds(failures, chance()))
+                seconds = delay_seconds(failures, chance())
+                if not isinstance(error, NotListed):
+                    seconds = min(seconds, LOCAL_SECONDS)
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(seconds):
+                        await self._claim_ended.wait()
             else:
                 self.pending = None
         self._conditions.well(PART)

@@ -44,8 +44,9 @@ class Restorer:
         self._in_thread = in_thread
 
     async def clean(self) -> Restored:
-        """Removes CDI files without entry; on a node without any makes the state file, so that a missing one is a lost
-        one from then on. Asks nobody. Raises StateLost: `rebuild`, then.
+        """Removes CDI files without entry, and writes those that are missing of this boot's entries; on a node without
+        any makes the state file, so that a missing one is a lost one from then on. Asks nobody. Raises StateLost:
+        `rebuild`, then.
         """
         return await self._in_thread(self._clean)
 
@@ -63,7 +64,7 @@ class Restorer:
                     store.read()
                 except StateLost as lost:
                     state = rebuilt(store.files.specifications(), claims, looks, self._node)
-                    kept_as = store.state.set_aside() if store.state.exists() else None
+                    kept_as = store.state.keep_damaged() if store.state.exists() else None
                     store.state.write(state)
                     return Restored(str(lost), kept_as)
                 return Restored()
@@ -97,9 +98,13 @@ class Restorer:
         with self._store.locked() as store:
             state = store.read()
             store.files.remove_begun()
-            removed = files_without_entry(state, store.files.uids())
+            uids = store.files.uids()
+            removed = files_without_entry(state, uids)
             for uid in removed:
                 store.files.remove(uid)
+            for uid, claim in state.items():
+                if claim.boot_id == self._node.boot_id and uid not in uids:
+                    store.files.put(claim)
             if not store.state.exists():
                 store.state.write({})
             return Restored(files_removed=removed)

@@ -21,6 +21,7 @@ class Settings(NamedTuple):
     sysfs_root: str
     node_name: str | None
     kubeconfig: str | None
+    start_jitter_seconds: int
     log_format: str
     log_level: str
     listen_address: Address | None
@@ -38,6 +39,7 @@ class Settings(NamedTuple):
     probation_quiet_seconds: int
     active_probe: bool
     state_dir: str
+    startup_taint: str | None
     cdi_dir: str
     kubelet_dir: str
     instance: str

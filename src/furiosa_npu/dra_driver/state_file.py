@@ -6,6 +6,7 @@ update two instances change it in turn. A driver that dies gives the lock back, 
 
 import fcntl
 import os
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
@@ -17,6 +18,13 @@ FILE_NAME = "prepared.json"
 LOCK_NAME = "prepared.lock"
 MAXIMUM_BYTES = 4 << 20
 """A claim of sixteen whole cards takes about 32 KiB."""
+LOCK_SECONDS = 10.0
+"""For which whoever has the lock is waited for: it takes milliseconds. The kubelet gives a call 45 s."""
+TRY_SECONDS = 0.01
+"""Between two tries to have it."""
+
+Stamp = tuple[int, int]
+"""The file's inode and when it was changed, in nanoseconds: each write makes another file."""
 
 
 class StateError(Exception):
@@ -82,14 +90,18 @@ class LockedState:
         except OSError as error:
             raise StateError(f"{self.path}: {error.strerror}: changed, and perhaps not on the disk") from error
 
-    def set_aside(self) -> str:
-        """Keeps a damaged file under another name, which is returned. Raises StateError."""
+    def keep_damaged(self) -> str:
+        """Gives a damaged file another name beside its own, under which it stays when it is replaced; returns it.
+
+        Its own it loses at the next `write`: to whoever finds none, nothing is prepared. Raises StateError.
+        """
         number = 1
-        while os.path.lexists(f"{self.path}.corrupt-{number}"):
+        while os.path.lexists(kept := f"{self.path}.corrupt-{number}"):
+            if os.path.samestat(os.lstat(kept), os.lstat(self.path)):
+                return kept
             number += 1
-        kept = f"{self.path}.corrupt-{number}"
         try:
-            os.rename(self.path, kept)
+            os.link(self.path, kept, follow_symlinks=False)
         except OSError as error:
             raise StateError(f"{self.path}: {error.strerror}: it cannot be kept as {kept}") from error
         return kept
@@ -98,25 +110,59 @@ class LockedState:
 class StateFile:
     """The file in `folder`, which is there and is the driver's alone."""
 
-    def __init__(self, folder: str) -> None:
+    def __init__(self, folder: str, patience_seconds: float = LOCK_SECONDS) -> None:
         self._folder = folder
+        self._patience_seconds = patience_seconds
+
+    def stamp(self) -> Stamp | None:
+        """Other than before where the file is; None: there is none. Needs no lock."""
+        try:
+            status = os.stat(f"{self._folder}/{FILE_NAME}")
+        except OSError:
+            return None
+        return status.st_ino, status.st_mtime_ns
 
     @contextmanager
     def locked(self) -> Iterator[LockedState]:
-        """Waits for whoever has the lock. Raises StateError where there can be none."""
+        """Waits for whoever has the lock. Raises StateError where that lasts, or there can be none."""
         lock = f"{self._folder}/{LOCK_NAME}"
         try:
-            descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+            descriptor = self._opened(lock)
         except OSError as error:
             raise StateError(f"{lock}: {error.strerror}: without the lock nothing is prepared") from error
         try:
             try:
-                fcntl.flock(descriptor, fcntl.LOCK_EX)
+                has_it = self._lock(descriptor)
             except OSError as error:
                 raise StateError(f"{lock}: {error.strerror}: without the lock nothing is prepared") from error
+            if not has_it:
+                raise StateError(
+                    f"{lock} is held by another instance of the driver that hangs, or by a call of this one whose disk "
+                    "does not answer: without the lock nothing is prepared or unprepared"
+                )
             yield LockedState(f"{self._folder}/{FILE_NAME}")
         finally:
             os.close(descriptor)
+
+    def _opened(self, lock: str) -> int:
+        """Of a lock that is there also where nothing can be written; a folder that was removed is made again."""
+        with suppress(FileNotFoundError):
+            return os.open(lock, os.O_RDONLY | os.O_CLOEXEC)
+        os.makedirs(self._folder, 0o700, exist_ok=True)
+        return os.open(lock, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
+
+    def _lock(self, descriptor: int) -> bool:
+        """Whether it was to be had in time: flock(2) itself waits without end."""
+        until = time.monotonic() + self._patience_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= until:
+                    return False
+                time.sleep(TRY_SECONDS)
+            else:
+                return True
 
 
 def _for_root_alone(path: str, flags: int) -> int:
