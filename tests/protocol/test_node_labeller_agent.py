@@ -15,7 +15,10 @@ import pytest
 
 from furiosa_npu.node_labeller.labels import FAMILY_LABEL, HWTYPE_LABEL
 from tests.protocol.api_server import ApiServer, api_server, kubeconfig
+from tests.protocol.plugin_node import free_port
 
+PATIENCE = 60.0
+"""seconds that are never waited for: what comes has come long before"""
 WARBOY_FILES = ("npu0", "npu0_mgmt", "npu0pe0", "npu0pe1", "npu0pe0-1", "npu0ch0", "npu0ch1", "npu0ch2", "npu0ch3")
 
 
@@ -73,7 +76,7 @@ class Running:
         self._unread = b""
 
     def log_until(self, text: str) -> str:
-        """The first line from now on that has `text` in it, waited for at most 20 s."""
+        """The first line from now on that has `text` in it, waited for no longer than PATIENCE."""
         assert self.process.stderr is not None
         while True:
             line, end, rest = self._unread.partition(b"\n")
@@ -83,13 +86,13 @@ class Running:
                 if text in self.lines[-1]:
                     return self.lines[-1]
                 continue
-            assert select.select([self.process.stderr], [], [], 20)[0], f"no {text!r} within 20 s: {self.lines}"
+            assert select.select([self.process.stderr], [], [], PATIENCE)[0], f"no {text!r}: {self.lines}"
             data = os.read(self.process.stderr.fileno(), 65536)
             assert data, f"the log ended without {text!r}: {self.lines}"
             self._unread += data
 
     def get(self, path: str) -> tuple[int, str]:
-        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self.port, timeout=PATIENCE)
         connection.request("GET", path)
         response = connection.getresponse()
         body = response.read().decode()
@@ -98,13 +101,14 @@ class Running:
 
     def stop(self) -> int:
         self.process.send_signal(signal.SIGTERM)
-        return self.process.wait(10)
+        return self.process.wait(PATIENCE)
 
 
 @contextmanager
 def _labeller(tree: Tree, config: str, *options: str) -> Iterator[Running]:
     command = [sys.executable, "-I", "-m", "furiosa_npu.node_labeller", "--node-name", "n1", "--kubeconfig", config]
     command += ["--devfs-root", str(tree.devfs), "--sysfs-root", str(tree.sysfs), "--listen-address=127.0.0.1:0"]
+    command += ["--start-jitter-seconds=0"]
     with subprocess.Popen([*command, *options], stderr=subprocess.PIPE, bufsize=0) as process:
         running = Running(process)
         try:
@@ -197,8 +201,8 @@ def test_a_sysfs_root_that_is_not_there_keeps_the_labels_and_is_not_ready(tree: 
 def test_an_api_server_that_comes_back_is_written_to(tree: Tree, tmp_path: Path) -> None:
     """Away at the start: alive, not ready, the reason named; back: labelled by a retry."""
     tree.add_warboy()
-    with api_server() as server:
-        port, url = server.port, server.url
+    port = free_port()
+    url = f"https://127.0.0.1:{port}"
     with _labeller(tree, kubeconfig(tmp_path, url)) as labeller:
         labeller.log_until("labels not written")
         status, body = labeller.get("/readyz")
@@ -237,10 +241,10 @@ def test_sigterm_ends_it_at_once_even_while_the_api_server_is_silent(tree: Tree,
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with _labeller(tree, kubeconfig(tmp_path, url)) as labeller:
-            silent.settimeout(20)
+            silent.settimeout(PATIENCE)
             connection, _ = silent.accept()
             assert labeller.stop() == 0
-            connection.settimeout(20)
+            connection.settimeout(PATIENCE)
             while connection.recv(4096):
                 pass
             connection.close()
@@ -284,6 +288,45 @@ def test_cleanup_removes_both_labels_and_says_so(tree: Tree, tmp_path: Path) -> 
             f"node n1 has neither {FAMILY_LABEL} nor {HWTYPE_LABEL}: nothing to remove\n",
         )
         assert (_labels(server), [seen.method for seen in server.seen]) == ({"kept": "1"}, ["GET", "PATCH", "GET"])
+
+
+def test_more_labels_come_and_go_with_their_option(tree: Tree, tmp_path: Path) -> None:
+    """What an earlier start was asked for is removed by one that is not; another agent's label stays; cleanup takes
+    the rest.
+    """
+    tree.add_warboy()
+    count, partitions = "furiosa.ai/npu.count", "furiosa.ai/npu-1pe.count"
+    with api_server() as server:
+        server.nodes["n1"] = {"furiosa.ai/npu.product": "theirs"}
+        config = kubeconfig(tmp_path, server.url)
+        told: list[dict[str, str]] = []
+        for options in (("--labels", "count,partitions"), ("--labels", "count"), ()):
+            with _labeller(tree, config, *options) as labeller:
+                labeller.log_until("label removed" if told else "label written")
+                told.append({name: value for name, value in _labels(server).items() if name.startswith("furiosa.ai/")})
+                assert labeller.stop() == 0
+        theirs = {"furiosa.ai/npu.product": "theirs"}
+        assert told == [theirs | {count: "1", partitions: "2"}, theirs | {count: "1"}, theirs]
+        with _labeller(tree, config, "--labels=all") as labeller:
+            labeller.log_until("label written")
+        done = _run("cleanup", "--node-name=n1", "--kubeconfig", config)
+        assert (done.returncode, _labels(server)) == (0, theirs)
+
+
+def test_labels_for_node_feature_discovery_go_into_a_file_and_to_no_api_server(tree: Tree, tmp_path: Path) -> None:
+    """None is there: neither kubeconfig nor node. What the hardware does is followed, and cleanup takes the file."""
+    tree.add_warboy()
+    features = tmp_path / "features.d"
+    features.mkdir()
+    options = ("--publish=features.d", f"--features-dir={features}")
+    with _labeller(tree, f"{tmp_path}/none", *options) as labeller:
+        labeller.log_until("label written")
+        labeller.log_until("label written")
+        lines = (features / "furiosa-npu").read_text().splitlines()[1:]
+        assert (lines, labeller.get("/readyz")) == ([f"{FAMILY_LABEL}=warboy", f"{HWTYPE_LABEL}=haps"], (200, "ok\n"))
+        assert labeller.stop() == 0
+    assert _run("cleanup", *options).returncode == 0
+    assert list(features.iterdir()) == []
 
 
 def test_cleanup_that_fails_says_why_with_1(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ import pytest
 
 from furiosa_npu.agent.log import Log
 from furiosa_npu.cluster.api import Access
+from furiosa_npu.cluster.child import Call
 from furiosa_npu.node_labeller.agent import Labeller, Node
+from furiosa_npu.node_labeller.board import NodesLabels
 from furiosa_npu.node_labeller.device_events import Watch
 from furiosa_npu.node_labeller.label_keeper import LabelKeeper
 from furiosa_npu.node_labeller.labels import FAMILY_LABEL, CardType, Sight
@@ -81,10 +83,11 @@ class Stage:
         self.time = 1000.0
         self.lines: list[str] = []
         self.closed = False
+        access = Access(kubeconfig(folder, server.url))
         self.labeller = Labeller(
             Node(self.hardware.look, self.hardware.start),
-            LabelKeeper("n1", None),
-            Access(kubeconfig(folder, server.url)),
+            LabelKeeper(NodesLabels("n1"), None),
+            lambda request: Call(access, (request,), lambda: self.time),
             Log("text", "info", self.lines.append, lambda: 0.0),
             60,
             None,

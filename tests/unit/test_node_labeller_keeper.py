@@ -1,6 +1,7 @@
 """What the labeller asks the API server, and when: against a server that fails as it likes."""
 
 import json
+from collections.abc import Mapping
 
 import pytest
 from hypothesis import given
@@ -8,8 +9,9 @@ from hypothesis import strategies as st
 
 from furiosa_npu.cluster.api import Answer, ApiRequest
 from furiosa_npu.cluster.node import get_node, patch_node_labels
+from furiosa_npu.node_labeller.board import NodesLabels
 from furiosa_npu.node_labeller.label_keeper import LabelKeeper, Outcome
-from furiosa_npu.node_labeller.labels import FAMILY_LABEL, HWTYPE_LABEL, CardType, Sight
+from furiosa_npu.node_labeller.labels import FAMILY_LABEL, HWTYPE_LABEL, CardType, Labels, Sight
 
 WARBOY = Sight(("warboy",), (), (), (CardType("npu0", "warboy", True, "haps"),))
 
@@ -24,7 +26,7 @@ def _node(labels: dict[str, str]) -> Answer:
 
 def _keeper(labels: dict[str, str], sight: Sight = WARBOY) -> LabelKeeper:
     """A keeper that has read the node and looked at it."""
-    keeper = LabelKeeper("n1", None)
+    keeper = LabelKeeper(NodesLabels("n1"), None)
     assert keeper.due(0.0) == get_node("n1")
     keeper.answered(get_node("n1"), _node(labels), 0.0, 0.0)
     keeper.look(sight, 0.0)
@@ -37,6 +39,16 @@ def test_the_node_is_read_once_and_left_alone_when_it_is_as_wanted() -> None:
     assert (keeper.due(0.0), keeper.retry_at(), keeper.unsettled()) == (None, None, None)
     keeper.look(WARBOY, 60.0)
     assert keeper.due(1e9) is None
+
+
+def test_after_a_start_the_node_is_not_read_for_a_while() -> None:
+    """What chance gave to this node; then at once."""
+    keeper = LabelKeeper(NodesLabels("n1"), None, not_before=1.7)
+    keeper.look(WARBOY, 0.1)
+    assert (keeper.due(1.6), keeper.retry_at(), keeper.unsettled()) == (None, 1.7, "the API server was not asked yet")
+    assert keeper.due(1.7) == get_node("n1")
+    keeper.answered(get_node("n1"), _node(LABELLED), 1.8, 0.0)
+    assert (keeper.due(1.8), keeper.retry_at(), keeper.unsettled()) == (None, None, None)
 
 
 def test_only_what_differs_is_patched() -> None:
@@ -56,6 +68,16 @@ def test_both_labels_go_when_nothing_was_there_for_a_while() -> None:
     assert (keeper.look(NOTHING, 4.9), keeper.due(4.9)) == (5.0, None)
     assert keeper.look(NOTHING, 5.0) is None
     assert keeper.due(5.0) == patch_node_labels("n1", {FAMILY_LABEL: None, HWTYPE_LABEL: None})
+
+
+def test_labels_stay_until_the_last_claim_on_a_card_that_left_is_gone() -> None:
+    """Its pod cannot end without the DRA driver, which goes with the label."""
+    held = NOTHING._replace(claims=("u1",))
+    keeper = _keeper(LABELLED, held)
+    assert (keeper.look(held, 60.0), keeper.due(60.0), keeper.unsettled()) == (None, None, None)
+    assert (keeper.look(NOTHING, 65.0), keeper.due(65.0)) == (70.0, None)
+    assert keeper.look(NOTHING, 70.0) is None
+    assert keeper.due(70.0) == patch_node_labels("n1", {FAMILY_LABEL: None, HWTYPE_LABEL: None})
 
 
 def test_a_card_that_is_reset_over_its_bus_keeps_its_labels() -> None:
@@ -102,7 +124,7 @@ def test_a_label_that_something_undoes_is_retried_with_delay_not_at_once() -> No
 
 def test_an_answer_that_is_no_node_is_a_complaint() -> None:
     """Nothing is decided on it."""
-    keeper = LabelKeeper("n1", None)
+    keeper = LabelKeeper(NodesLabels("n1"), None)
     outcome = keeper.answered(get_node("n1"), Answer(200, "hello", None), 0.0, 0.0)
     assert outcome.complaint == "the API server's answer: found hello, expected an object with metadata"
 
@@ -120,7 +142,7 @@ def test_a_failed_write_that_is_not_wanted_any_more_is_no_trouble() -> None:
 
 def test_before_the_first_look_it_is_said_so() -> None:
     """Not ready, and why."""
-    keeper = LabelKeeper("n1", None)
+    keeper = LabelKeeper(NodesLabels("n1"), None)
     assert keeper.unsettled() == "the node's NPUs were not looked at yet"
     keeper.look(WARBOY, 0.0)
     assert keeper.unsettled() == "the API server was not asked yet"
@@ -129,7 +151,7 @@ def test_before_the_first_look_it_is_said_so() -> None:
 @pytest.mark.parametrize("status", [401, 404, 500])
 def test_a_node_that_cannot_be_read_is_asked_for_again(status: int) -> None:
     """The same request, for ever."""
-    keeper = LabelKeeper("n1", None)
+    keeper = LabelKeeper(NodesLabels("n1"), None)
     keeper.look(WARBOY, 0.0)
     for _ in range(20):
         keeper.answered(get_node("n1"), Answer(status, None, None), 0.0, 1.0)
@@ -173,7 +195,7 @@ def test_whatever_fails_on_the_way_the_labels_end_as_wanted(
 ) -> None:
     """After the last look and with a server that answers: both labels as wanted, no other touched, then silence."""
     server = Server(dict(before))
-    keeper = LabelKeeper("n1", None)
+    keeper = LabelKeeper(NodesLabels("n1"), None)
     now = 0.0
     for sight, mood, meanwhile in [*story, (last, "ok", None), (None, "ok", None), (None, "ok", None)]:
         now += 200.0
@@ -190,3 +212,82 @@ def test_whatever_fails_on_the_way_the_labels_end_as_wanted(
     expected = {name: value for name, value in before.items() if name == "kept"}
     assert server.labels == expected | (LABELLED if last is WARBOY else {})
     assert (keeper.due(now + 1e6), keeper.unsettled(), keeper.retry_at()) == (None, None, None)
+
+
+COUNT, DRIVER = "furiosa.ai/npu.count", "furiosa.ai/driver.version"
+
+
+def _owned(labels: Mapping[str, str], *own: str) -> Answer:
+    """A node whose `managedFields` say that these labels were written by us."""
+    entries = [
+        {"manager": "kubectl", "fieldsV1": {"f:metadata": {"f:labels": {".": {}, **{f"f:{n}": {} for n in labels}}}}},
+        {"manager": "furiosa-npu", "fieldsV1": {"f:status": {}}, "subresource": "status"},
+        {"manager": "furiosa-npu", "fieldsV1": {"f:metadata": {"f:labels": {f"f:{name}": {} for name in own}}}},
+    ]
+    return Answer(200, {"metadata": {"labels": labels, "managedFields": entries}}, None)
+
+
+class Counted:
+    """More labels: how many cards there are, and whatever is told of their driver."""
+
+    names = (COUNT, DRIVER)
+
+    def __init__(self) -> None:
+        self.driver: Labels = {DRIVER: "1.9.2"}
+
+    def wanted(self, sight: Sight) -> Labels:
+        counted: Labels = {COUNT: str(len(sight.cards))}
+        return dict.fromkeys(self.names) if sight.nothing else counted | self.driver
+
+
+def _more(labels: Mapping[str, str], *own: str) -> tuple[LabelKeeper, Counted]:
+    more = Counted()
+    keeper = LabelKeeper(NodesLabels("n1"), None, more)
+    keeper.answered(get_node("n1"), _owned({**LABELLED, **labels}, *own), 0.0, 0.0)
+    return keeper, more
+
+
+def test_more_labels_that_are_not_there_are_written_at_once() -> None:
+    """A node that was just born is scheduled on."""
+    keeper, _ = _more({})
+    keeper.look(WARBOY, 0.0)
+    assert keeper.due(0.0) == patch_node_labels("n1", {COUNT: "1", DRIVER: "1.9.2"})
+
+
+def test_more_labels_change_once_the_change_has_held() -> None:
+    """A card that is reset, a driver that is loaded anew: no write. What stays is written after five seconds."""
+    keeper, more = _more({COUNT: "2", DRIVER: "1.9.2"}, COUNT, DRIVER)
+    assert (keeper.look(WARBOY, 0.0), keeper.due(0.0)) == (5.0, None)
+    more.driver = {DRIVER: None}
+    assert (keeper.look(WARBOY, 4.0), keeper.due(4.0)) == (9.0, None)
+    more.driver = {DRIVER: "1.9.2"}
+    assert (keeper.look(WARBOY, 6.0), keeper.due(6.0)) == (11.0, None)
+    assert keeper.look(WARBOY, 11.0) is None
+    assert keeper.due(11.0) == patch_node_labels("n1", {COUNT: "1"})
+
+
+def test_what_is_not_known_leaves_a_more_label_as_it_is() -> None:
+    """For as long as that lasts."""
+    keeper, more = _more({COUNT: "1", DRIVER: "0.9"}, COUNT, DRIVER)
+    more.driver = {}
+    for now in (0.0, 5.0, 500.0):
+        keeper.look(WARBOY, now)
+        assert keeper.due(now) is None
+
+
+def test_a_label_of_ours_that_is_not_wanted_any_more_goes_at_once_and_anothers_stays() -> None:
+    """The option was taken away; a label of the same name that somebody else wrote is not ours to remove."""
+    keeper = LabelKeeper(NodesLabels("n1"), None)
+    theirs = {"furiosa.ai/npu.product": "rngd"}
+    keeper.answered(get_node("n1"), _owned(LABELLED | theirs | {COUNT: "1"}, COUNT, FAMILY_LABEL), 0.0, 0.0)
+    keeper.look(WARBOY, 0.0)
+    assert keeper.due(0.0) == patch_node_labels("n1", {COUNT: None})
+
+
+def test_with_the_last_card_more_labels_go_with_the_two() -> None:
+    """In one patch."""
+    keeper, _ = _more({COUNT: "1", DRIVER: "1.9.2"}, COUNT, DRIVER)
+    keeper.look(WARBOY, 0.0)
+    assert (keeper.look(NOTHING, 100.0), keeper.due(100.0)) == (105.0, None)
+    assert keeper.look(NOTHING, 105.0) is None
+    assert keeper.due(105.0) == patch_node_labels("n1", dict.fromkeys((FAMILY_LABEL, HWTYPE_LABEL, COUNT, DRIVER)))

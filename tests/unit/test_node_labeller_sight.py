@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from furiosa_npu.dra_driver.claim_cdi import file_name as claim_file
 from furiosa_npu.hardware.reading import Roots
-from furiosa_npu.node_labeller.labels import CardType, Sight
+from furiosa_npu.node_labeller.labels import CardFacts, CardType, Sight
 from furiosa_npu.node_labeller.news import Item, news
 from furiosa_npu.node_labeller.sight import Lookout
 
@@ -104,6 +105,25 @@ def test_in_peace_the_cards_are_not_read_again(tree: Tree) -> None:
     assert [card.hwtype for card in lookout.look(False).cards] == ["u250"]
 
 
+def test_claims_are_looked_for_where_nothing_of_an_npu_is_left(tree: Tree, tmp_path: Path) -> None:
+    """By the names of their specifications, as the DRA driver writes them; without the folder there are none."""
+    lookout = Lookout(tree.roots, claims_dir=f"{tmp_path}/cdi")
+    assert lookout.look(True) == Sight((), (), (), ())
+    (tmp_path / "cdi").mkdir()
+    for name in (claim_file("u2"), claim_file("u1"), "furiosa.ai-npu.json", "vendor.com-claim_u3.json"):
+        (tmp_path / "cdi" / name).touch()
+    assert lookout.look(False) == Sight((), (), (), (), claims=("u1", "u2"))
+    tree.warboy(0, "HAPS")
+    assert lookout.look(False).claims == ()
+
+
+def test_a_folder_of_claims_that_cannot_be_listed_is_a_failed_look(tree: Tree, tmp_path: Path) -> None:
+    """Whether a claim is prepared is not known."""
+    (tmp_path / "cdi").touch()
+    failure = f"{tmp_path}/cdi: found Not a directory, expected the folder of CDI specifications"
+    assert Lookout(tree.roots, claims_dir=f"{tmp_path}/cdi").look(True) == Sight((), (), (failure,), ())
+
+
 def test_the_log_says_what_is_new_and_nothing_twice() -> None:
     """Failures, unknown cards and families, types that do not agree; and that looks succeed again."""
     unknown = CardType("npu1", "warboy", False, None, "why")
@@ -120,4 +140,20 @@ def test_the_log_says_what_is_new_and_nothing_twice() -> None:
         Item("warning", "NPUs of several hardware types: no hwtype label", {"types": "haps,silicon"}),
     ]
     assert news(bad, bad, None) == []
+    facts = CardFacts(True, None, None, None, ("fw_version", "numa_node"))
+    asked = Sight(("warboy",), (), (), (cards[0]._replace(facts=facts),), None, "/x: EACCES")
+    assert news(None, asked, None) == [
+        Item(
+            "warning",
+            "files not read, the labels that follow them stay",
+            {"npu": "npu0", "family": "warboy", "files": "fw_version,numa_node"},
+        ),
+        Item("warning", "not known who hands out, its label stays", {"reason": "/x: EACCES"}),
+    ]
+    assert news(asked, asked, None) == []
+    held = Sight((), (), (), (), claims=("u1", "u2"))
+    assert news(None, held, None) == [
+        Item("warning", "no NPU is left, the labels stay while claims are prepared", {"claims": "u1,u2"})
+    ]
+    assert news(held, held._replace(claims=("u1",)), None) == []
     assert news(bad, bad._replace(failures=()), None) == [Item("info", "looks at the NPUs succeed again", {})]

@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 from furiosa_npu.agent.address import Address
-from furiosa_npu.agent.http import METRICS, TEXT, Listener
+from furiosa_npu.agent.http import Listener
+from furiosa_npu.agent.http_request import METRICS, TEXT
 from furiosa_npu.agent.log import Log
-from furiosa_npu.cluster.api import Access, Answer, ApiRequest
+from furiosa_npu.cluster.api import Answer, ApiRequest
 from furiosa_npu.cluster.child import Call
 from furiosa_npu.node_labeller import pages
 from furiosa_npu.node_labeller.device_events import DeviceEvents, Watch
@@ -35,16 +36,17 @@ class Labeller:
         self,
         node: Node,
         keeper: LabelKeeper,
-        access: Access,
+        send: Callable[[ApiRequest], Call | Answer],
         log: Log,
         rescan_seconds: int,
         silicon_hwtype: str | None,
         clock: Callable[[], float] = time.monotonic,
         random: Callable[[], float] = lambda: 0.5,
     ) -> None:
+        """`send` sets a request on its way, or answers it at once; or raises OSError where no process can be had."""
         self._look_at_node = node.look
         self._keeper = keeper
-        self._access = access
+        self._send = send
         self._log = log
         self._rescan_seconds = rescan_seconds
         self._silicon_hwtype = silicon_hwtype
@@ -77,7 +79,7 @@ class Labeller:
             self._look(now)
         if self._call is not None and now >= self._call.deadline:
             self._answered(abandon=True)
-        if self._call is None and (request := self._keeper.due(now)) is not None:
+        while self._call is None and (request := self._keeper.due(now)) is not None:
             self._ask(request, now)
         deadlines = [self._rescan.at]
         if self._call is not None:
@@ -100,7 +102,7 @@ class Labeller:
         failed = self._sight is not None and bool(self._sight.failures)
         happened = self._events.renew(failed or self._rescan.first_event is not None)
         sight = self._look_at_node(happened)
-        watching = self._events.missing is None and not sight.failures
+        watching = self._events.missing is None and not sight.failures and not sight.claims
         self._rescan = after_look(now, self._rescan_seconds, watching=watching)
         self._looked, self._looked_at = now, time.time()
         again_at = self._keeper.look(sight, now)
@@ -115,12 +117,14 @@ class Labeller:
 
     def _ask(self, request: ApiRequest, now: float) -> None:
         try:
-            self._call = Call(self._access, (request,), self._clock)
+            sent = self._send(request)
         except OSError as error:
-            reason = f"no child process for the API server: {error.strerror or error}"
-            self._take(request, Answer(None, None, reason), now)
+            sent = Answer(None, None, f"no child process for the API server: {error.strerror or error}")
+        if isinstance(sent, Answer):
+            self._take(request, sent, now)
             return
-        self.loop.add_reader(self._call.fileno(), self._answered)
+        self._call = sent
+        self.loop.add_reader(sent.fileno(), self._answered)
 
     def _answered(self, *, abandon: bool = False) -> None:
         call = self._call
@@ -136,7 +140,7 @@ class Labeller:
     def _take(self, request: ApiRequest, answer: Answer, now: float) -> None:
         complaint_before = self._keeper.complaint
         outcome = self._keeper.answered(request, answer, now, self._random())
-        if request.method == "PATCH":
+        if request.method != "GET":
             self._writes["failure" if outcome.complaint else "success"] += 1
         if outcome.complaint is not None:
             say = self._log.debug if outcome.complaint == complaint_before else self._log.warning

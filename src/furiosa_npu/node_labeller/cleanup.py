@@ -1,11 +1,12 @@
-"""`furiosa-npu-labeller cleanup`: both labels go from the node, once, and it is said what was done."""
+"""`furiosa-npu-labeller cleanup`: the labels go, once, and it is said what was done."""
 
-import select
+from collections.abc import Callable
 from typing import NamedTuple
 
-from furiosa_npu.cluster.api import Access, Answer, ApiRequest, complaint
+from furiosa_npu.cluster.api import Answer, ApiRequest
+from furiosa_npu.cluster.blocking import wait_for
 from furiosa_npu.cluster.child import Call
-from furiosa_npu.cluster.node import get_node, labels_of, patch_node_labels
+from furiosa_npu.node_labeller.board import Board
 from furiosa_npu.node_labeller.labels import LABELS
 
 
@@ -16,36 +17,28 @@ class Cleanup(NamedTuple):
     failure: str | None
 
 
-def cleanup(node: str, access: Access) -> Cleanup:
-    """Neither label is on the node then, or it is said why not. A labeller that still runs would not notice."""
-    request = get_node(node)
-    answer = ask_and_wait(access, request)
-    failure = complaint(request, answer)
-    if failure is None:
-        try:
-            labels = labels_of(answer.body)
-        except ValueError as error:
-            failure = str(error)
-    if failure is None:
-        there = [name for name in LABELS if name in labels]
+def cleanup(board: Board, ask: Callable[[ApiRequest], Answer]) -> Cleanup:
+    """Neither the two labels nor another that the labeller wrote is there then, or it is said why not. A labeller that
+    still runs would not notice.
+    """
+    try:
+        request = board.read()
+        standing = board.standing(request, ask(request))
+        labels = standing.labels
+        there = [name for name in (*LABELS, *sorted(standing.own - {*LABELS})) if name in labels]
         if not there:
-            return Cleanup(f"node {node} has neither {' nor '.join(LABELS)}: nothing to remove", None)
-        request = patch_node_labels(node, dict.fromkeys(there))
-        failure = complaint(request, ask_and_wait(access, request))
-    if failure is not None:
-        return Cleanup(None, f"labels not removed from node {node}: {failure}")
-    return Cleanup("\n".join(f"removed {name}={labels[name]} from node {node}" for name in there), None)
+            return Cleanup(f"{board.where} has neither {' nor '.join(LABELS)}: nothing to remove", None)
+        request = board.write(dict.fromkeys(there), standing)
+        board.standing(request, ask(request))
+    except ValueError as error:
+        return Cleanup(None, f"labels not removed from {board.where}: {error}")
+    return Cleanup("\n".join(f"removed {name}={labels[name]} from {board.where}" for name in there), None)
 
 
-def ask_and_wait(access: Access, request: ApiRequest) -> Answer:
+def in_time(send: Callable[[ApiRequest], Call | Answer], request: ApiRequest) -> Answer:
     """The answer, or that none came in time."""
     try:
-        call = Call(access, (request,))
+        call = send(request)
     except OSError as error:
         return Answer(None, None, f"no child process for the API server: {error.strerror or error}")
-    waiting = select.poll()
-    waiting.register(call.fileno(), select.POLLIN)
-    answers = None
-    while answers is None:
-        answers = call.receive() if waiting.poll(3000 * access.timeout_seconds) else call.abandon()
-    return answers[0]
+    return call if isinstance(call, Answer) else wait_for(call)[0]

@@ -1,11 +1,12 @@
 """Which labels the node should have, from what was seen and what it has. Pure.
 
-The plugin's DaemonSet selects on the family label, so it must not flicker: it goes only when a look that missed nothing
-found nothing of an NPU. What could not be read, or belongs to a driver that is not loaded, leaves things as they are.
+The agents' DaemonSets select on the family label, so it must not flicker: it goes only when a look that missed nothing
+found nothing of an NPU, and no claim on one: its pod cannot end without the DRA driver. What could not be read, or
+belongs to a driver that is not loaded, leaves things as they are.
 """
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from furiosa_npu.hardware.presence import primary_family
 from furiosa_npu.hardware.reading import FAMILIES, Family
@@ -16,8 +17,25 @@ HWTYPE_LABEL = "alpha.furiosa.ai/npu.hwtype"
 
 LABELS = (FAMILY_LABEL, HWTYPE_LABEL)
 
+PLANE_LABEL = "furiosa.ai/npu.plane"
+
+GROUPS = ("count", "product", "memory", "driver", "firmware", "numa", "partitions", "plane")
+"""of labels beside LABELS, by the words that `--labels` takes"""
+
 Labels = dict[str, str | None]
-"""both of LABELS, None where the node has or should have none"""
+"""by name, None where the node has or should have none; a name that is not in it stays as it is"""
+
+
+class CardFacts(NamedTuple):
+    """What one card says beside its type."""
+
+    driver: bool
+    """its driver is loaded"""
+    driver_version: str | None
+    firmware_version: str | None
+    numa_node: int | None
+    unread: tuple[str, ...]
+    """`version`, `fw_version`, `numa_node`: what is absent since it could not be read"""
 
 
 class CardType(NamedTuple):
@@ -31,6 +49,8 @@ class CardType(NamedTuple):
     """`haps`, `u250`; None on silicon"""
     reason: str = ""
     """why it is not known"""
+    facts: CardFacts | None = None
+    """None: nobody asked for them"""
 
 
 class Sight(NamedTuple):
@@ -44,11 +64,27 @@ class Sight(NamedTuple):
     """what could not be looked at; empty: the look missed nothing"""
     cards: tuple[CardType, ...]
     """of known families"""
+    plane: str | None = None
+    """whose agent hands out the cards, `device-plugin` or `dra`; None: nobody's, or nobody asked"""
+    plane_failure: str | None = None
+    """why that is not known"""
+    claims: tuple[str, ...] = ()
+    """UIDs of claims that are prepared yet; looked for where nothing of an NPU is there"""
 
     @property
     def nothing(self) -> bool:
-        """Nothing of an NPU is there, and the look missed nothing."""
-        return not (self.families or self.unknown_devices or self.failures)
+        """Nothing of an NPU is there, no pod has a claim on one that was, and the look missed nothing."""
+        return not (self.families or self.unknown_devices or self.failures or self.claims)
+
+
+class More(Protocol):
+    """Labels beside LABELS, as `--labels` wants them."""
+
+    @property
+    def names(self) -> tuple[str, ...]: ...
+
+    def wanted(self, sight: Sight) -> Labels:
+        """As they should be; what is not known now is left out."""
 
 
 def wanted_labels(sight: Sight, current: Mapping[str, str | None], silicon_hwtype: str | None) -> Labels:

@@ -38,6 +38,25 @@ def news(before: Sight | None, sight: Sight, silicon_hwtype: str | None) -> list
         for address in sight.unknown_devices
         if address not in old.unknown_devices
     ]
+    items += [
+        Item(
+            "warning",
+            "files not read, the labels that follow them stay",
+            {"npu": card.name, "family": card.family, "files": ",".join(card.facts.unread)},
+        )
+        for card in sight.cards
+        if card.facts is not None and card.facts.unread and card not in old.cards
+    ]
+    if sight.claims and not old.claims:
+        items.append(
+            Item(
+                "warning",
+                "no NPU is left, the labels stay while claims are prepared",
+                {"claims": ",".join(sight.claims)},
+            )
+        )
+    if sight.plane_failure is not None and sight.plane_failure != old.plane_failure:
+        items.append(Item("warning", "not known who hands out, its label stays", {"reason": sight.plane_failure}))
     mixed = mixed_hwtypes(sight, silicon_hwtype)
     if mixed and mixed != mixed_hwtypes(old, silicon_hwtype):
         items.append(Item("warning", "NPUs of several hardware types: no hwtype label", {"types": ",".join(mixed)}))

@@ -9,7 +9,7 @@ LONGEST_SETTLE_SECONDS = 2.0
 """but no later than this after the first of them, be it quiet or not"""
 
 POLL_SECONDS = 5.0
-"""between two looks where the kernel has no inotify watch left for us"""
+"""between two looks where no event tells of what is waited for: no inotify watch is left, or claims are to go"""
 
 
 class Rescan(NamedTuple):

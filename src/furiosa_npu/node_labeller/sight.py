@@ -1,10 +1,12 @@
 """Looks at the node: what of an NPU is there, and each card's hardware type."""
 
 import os
+from collections.abc import Callable
 
 from furiosa_npu.hardware.cards import read_cards
 from furiosa_npu.hardware.presence import Presence, look
 from furiosa_npu.hardware.reading import Problem, Reading, Roots
+from furiosa_npu.node_labeller.claims import prepared_claims
 from furiosa_npu.node_labeller.labels import CardType, Sight
 
 
@@ -16,8 +18,20 @@ class Lookout:
     driver shows asks the card's firmware.
     """
 
-    def __init__(self, roots: Roots) -> None:
+    def __init__(
+        self,
+        roots: Roots,
+        tell: Callable[[Reading], CardType] | None = None,
+        plane: Callable[[], str | None] = lambda: None,
+        claims_dir: str | None = None,
+    ) -> None:
+        """`tell`: what of a card is wanted (default: its type alone); `plane`: whose agent hands out, or OSError;
+        `claims_dir`: where claims have their specifications (None: nobody asks).
+        """
         self._roots = roots
+        self._tell = tell or card_type
+        self._plane = plane
+        self._claims_dir = claims_dir
         self._presence: Presence | None = None
         self._cards: tuple[CardType, ...] = ()
 
@@ -28,11 +42,25 @@ class Lookout:
         if fresh or presence != self._presence or not all(card.known for card in self._cards):
             readings = read_cards(self._roots)
             self._cards = tuple(
-                card_type(reading) for reading in readings if reading.pci_bdf not in presence.unknown_devices
+                self._tell(reading) for reading in readings if reading.pci_bdf not in presence.unknown_devices
             )
         self._presence = presence
         failures = tuple(str(problem) for problem in (*roots, *presence.problems))
-        return Sight(presence.families, presence.unknown_devices, failures, self._cards)
+        sight = Sight(presence.families, presence.unknown_devices, failures, self._cards)
+        if sight.nothing and self._claims_dir is not None:
+            sight = self._with_claims(sight, self._claims_dir)
+        try:
+            return sight._replace(plane=self._plane())
+        except OSError as error:
+            reason = f"{error.filename}: {error.strerror}: it cannot be told whose agent hands out the cards"
+            return sight._replace(plane_failure=reason)
+
+    def _with_claims(self, sight: Sight, claims_dir: str) -> Sight:
+        try:
+            return sight._replace(claims=prepared_claims(claims_dir))
+        except OSError as error:
+            problem = Problem(claims_dir, error.strerror or "an error", "the folder of CDI specifications")
+            return sight._replace(failures=(str(problem),))
 
 
 def card_type(reading: Reading) -> CardType:
