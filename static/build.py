@@ -1,7 +1,8 @@
-"""Builds furiosactl as one static executable: `/usr/bin/python3.11 static/build.py OUT [--objects DIR]`.
+"""Builds furiosactl as one static executable: `/usr/bin/python3.11 static/build.py OUT`.
 
 From Debian's libpython3.11.a and the frozen bytecode of the modules that furiosactl imports. Needs gcc, libc6-dev,
-libpython3.11-dev, libexpat1-dev and zlib1g-dev. The same inputs give the same file, byte for byte.
+libpython3.11-dev, libexpat1-dev and zlib1g-dev, for another architecture its cross compiler and these packages of it.
+The same inputs give the same file, byte for byte.
 """
 
 import argparse
@@ -12,6 +13,7 @@ import subprocess
 import sys
 import sysconfig
 import tempfile
+from collections.abc import Iterable
 from modulefinder import Module, ModuleFinder
 from pathlib import Path
 from types import CodeType
@@ -51,6 +53,8 @@ FLAGS = ("-s", "-X", "no_debug_ranges", "-X", "furiosactl_build")
 """The last one is nobody's but ours: it tells the process that goes on from the one that was called."""
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "PYTHONHASHSEED": "0"}
 """All of it: nobody's PYTHONPATH or CPATH gets into the file, and sets are marshalled in one order."""
+TRIPLETS = {"amd64": "x86_64-linux-gnu", "arm64": "aarch64-linux-gnu"}
+"""Debian's names of architectures, and how its compilers and folders for them are named"""
 LINK = ("-static", "-Wl,--build-id=none", "-Wl,--gc-sections")
 
 
@@ -58,6 +62,8 @@ class Frozen(NamedTuple):
     name: str
     code: bytes
     package: bool
+    file: Path
+    """that it was compiled from"""
 
 
 def closure() -> list[Frozen]:
@@ -83,7 +89,7 @@ def _freeze(name: str, module: Module) -> Frozen | None:
         root = SOURCES if path.is_relative_to(SOURCES) else Path(sysconfig.get_path("stdlib"))
         shown = str(path.relative_to(root))
     code = compile(path.read_bytes(), shown, "exec", dont_inherit=True, optimize=2)
-    return Frozen(name, _marshalled(code), getattr(module, "__path__", None) is not None)
+    return Frozen(name, _marshalled(code), getattr(module, "__path__", None) is not None, path)
 
 
 def _file(module: Module) -> str | None:
@@ -120,39 +126,62 @@ def write_table(modules: list[Frozen], folder: Path) -> None:
     )
 
 
-def link(folder: Path, out: Path) -> None:
-    """Compiles and links in `folder`, by relative names, so that the folder's name is not in the file."""
-    include, archive = sysconfig.get_path("include"), sysconfig.get_config_var("LIBPL")
+def link(folder: Path, out: Path, triplet: str) -> list[Path]:
+    """Compiles and links in `folder`, by relative names, so that the folder's name is not in the file.
+
+    Returns the archives and objects that the linker read (ld(1), `--trace`), but those made here.
+    """
+    include, archive = sysconfig.get_path("include"), f"{sysconfig.get_path('stdlib')}/config-3.11-{triplet}"
+    gcc = f"{triplet}-gcc"
     shutil.copy(HERE / "main.c", folder / "main.c")
-    compiled = [["gcc", "-Os", "-c", f"-I{include}", "-I.", "main.c"], ["gcc", "-c", "frozen.S"]]
+    compiled = [[gcc, "-Os", "-c", f"-I{include}", "-I.", "main.c"], [gcc, "-c", "frozen.S"]]
     libraries = [f"{archive}/libpython3.11.a", "-lexpat", "-lz", "-lm"]
-    linked = ["gcc", *LINK, "-o", "furiosactl", "main.o", "frozen.o", *libraries]
-    for command in (*compiled, linked, ["strip", "furiosactl"]):
-        done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
-        if done.returncode != 0:
-            raise SystemExit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
+    linked = [gcc, *LINK, "-Wl,--trace", "-o", "furiosactl", "main.o", "frozen.o", *libraries]
+    for command in compiled:
+        _run(command, folder)
+    traced = _run(linked, folder)
+    _run([f"{triplet}-strip", "furiosactl"], folder)
     out.parent.mkdir(parents=True, exist_ok=True)
     beside = out.with_name(f"{out.name}.new")
     shutil.copy(folder / "furiosactl", beside)
     beside.chmod(0o755)
     beside.rename(out)
+    return [Path(name) for name in traced.splitlines() if Path(name).is_absolute()]
+
+
+def _run(command: list[str], folder: Path) -> str:
+    done = subprocess.run(command, cwd=folder, check=False, capture_output=True, text=True)
+    if done.returncode != 0:
+        raise SystemExit(f"{' '.join(command)} failed with {done.returncode}:\n{done.stderr}")
+    return done.stdout
+
+
+def others(files: Iterable[Path]) -> list[str]:
+    """Their real names, in order, without our own sources."""
+    return sorted({str(file.resolve()) for file in files if not file.is_relative_to(SOURCES)})
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Builds the static furiosactl.")
     parser.add_argument("out", type=Path, help="the executable to write")
     parser.add_argument("--objects", type=Path, help="folder for the objects to relink it with another glibc")
+    parser.add_argument("--inputs", type=Path, help="file for the names of all files that went in, but our own sources")
+    parser.add_argument("--architecture", choices=TRIPLETS, help="Debian's name of it (default: this one)")
     options = parser.parse_args()
     if "furiosactl_build" not in sys._xoptions:
         os.execve(sys.executable, [sys.executable, *FLAGS, *sys.argv], ENVIRONMENT)  # noqa: S606
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_table(closure(), folder)
-        link(folder, options.out)
+        modules = closure()
+        write_table(modules, folder)
+        linked = link(folder, options.out, TRIPLETS.get(options.architecture) or sysconfig.get_config_var("MULTIARCH"))
         if options.objects is not None:
             options.objects.mkdir(parents=True, exist_ok=True)
             for made in ("main.o", "frozen.o"):
                 shutil.copy(folder / made, options.objects / made)
+    if options.inputs is not None:
+        names = others([*linked, *(module.file for module in modules if module.name != "__main__")])
+        options.inputs.write_text("".join(f"{name}\n" for name in names))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from image.sbom import parts
 
 from tests.cluster.cache import cached, digest_of_files
 
@@ -48,7 +49,11 @@ def _build(out: Path, *words: str, repository: Path = REPOSITORY, environment: d
 def _debian_versions() -> list[str]:
     """Of all that goes into the file beside our own sources."""
     packages = ("libpython3.11-dev", "libpython3.11-stdlib", "libexpat1-dev", "zlib1g-dev", "libc6-dev", "gcc-12")
-    query = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\n", *packages, "binutils"]
+    return _installed(*packages, "binutils")
+
+
+def _installed(*packages: str) -> list[str]:
+    query = ["dpkg-query", "--show", "--showformat=${Package} ${Version}\n", *packages]
     return subprocess.run(query, check=True, capture_output=True, text=True).stdout.splitlines()
 
 
@@ -217,6 +222,22 @@ def test_the_same_sources_give_the_same_bytes(executable: Path, tmp_path: Path) 
     }
     _build(tmp_path / "again", repository=tmp_path, environment=environment)
     assert (tmp_path / "again").read_bytes() == executable.read_bytes()
+
+
+def test_the_packages_whose_files_are_in_it_are_told(tmp_path: Path) -> None:
+    """The archives that the linker read and the library's modules, with the versions of this machine; none of ours."""
+    inputs = tmp_path / "inputs"
+    _build(tmp_path / "out", "--inputs", str(inputs))
+    told = [f"{part.name} {part.version}" for part in parts(inputs.read_text().splitlines(), [])]
+    assert told == _installed(
+        "libc6-dev",
+        "libexpat1-dev",
+        "libgcc-12-dev",
+        "libpython3.11-dev",
+        "libpython3.11-minimal",
+        "libpython3.11-stdlib",
+        "zlib1g-dev",
+    )
 
 
 def test_the_offered_objects_link_to_the_same_executable(executable: Path, tmp_path: Path) -> None:
