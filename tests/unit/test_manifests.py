@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 import furiosa_npu
+from furiosa_npu.agent.config_file import read_config
 from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
 from furiosa_npu.node_labeller.settings import PROGRAM as LABELLER
 from tests.unit.manifests import (
@@ -25,6 +26,8 @@ from tests.unit.manifests import (
 )
 
 OVERLAY = REPOSITORY / "kubernetes/overlays/simulated"
+
+STARTUP_TAINT = "npu.furiosa.ai/not-ready"
 
 DOCUMENTS_POD = """
 apiVersion: v1
@@ -132,7 +135,7 @@ def test_each_agent_starts_its_own_command() -> None:
     """A plugin is told its family; the node's name comes from the pod's specification."""
     told = {name: [*container_of(name)["command"], *container_of(name)["args"]] for name in SETS}
     assert told == {
-        LABELLER_SET: ["furiosa-npu-labeller"],
+        LABELLER_SET: ["furiosa-npu-labeller", "--listen-address=:6256"],
         "furiosa-npu-plugin": ["furiosa-npu-plugin", "--family=warboy"],
         "furiosa-npu-plugin-renegade": ["furiosa-npu-plugin", "--family=renegade"],
     }
@@ -190,6 +193,109 @@ def test_see_holders_adds_what_seeing_other_processes_takes_and_nothing_else() -
     ]
     assert objects(component / "see-holders.yaml") == [_see_holders_patch(name) for name in PLUGIN_SETS]
     assert (component / "see-holders.yaml").read_bytes() == (overlay / "see-holders.yaml").read_bytes()
+
+
+def test_more_labels_adds_the_option_and_the_folder_of_the_lock_and_nothing_else() -> None:
+    """A list of operations, for kustomize and for `kubectl patch` alike."""
+    folder = REPOSITORY / "kubernetes/components/more-labels"
+    target = {"kind": "DaemonSet", "name": LABELLER_SET}
+    assert objects(folder / "kustomization.yaml") == [_component({"path": "labeller.yaml", "target": target})]
+    pod = "/spec/template/spec"
+    host = {"path": "/var/lib/furiosa-npu", "type": "DirectoryOrCreate"}
+    mount = {"name": "furiosa-npu", "mountPath": "/var/lib/furiosa-npu", "readOnly": True}
+    assert yaml.safe_load((folder / "labeller.yaml").read_text()) == [
+        _added(f"{pod}/containers/0/args/-", "--labels=all"),
+        _added(f"{pod}/containers/0/volumeMounts/-", mount),
+        _added(f"{pod}/volumes/-", {"name": "furiosa-npu", "hostPath": host}),
+    ]
+
+
+def test_startup_taint_adds_the_option_and_the_right_and_nothing_else() -> None:
+    """To the agents that hand out, whichever of them an overlay has."""
+    folder = REPOSITORY / "kubernetes/components/startup-taint"
+    sets, roles = "furiosa-npu-(plugin.*|dra-driver)", "furiosa-npu-(plugin|dra-driver)"
+    assert objects(folder / "kustomization.yaml") == [
+        _component(
+            {"path": "option.yaml", "target": {"kind": "DaemonSet", "name": sets}},
+            {"path": "right.yaml", "target": {"kind": "ClusterRole", "name": roles}},
+        )
+    ]
+    names = [one["metadata"]["name"] for one in (*shipped(), *objects(DEPLOYMENTS / "dra-driver.yaml"))]
+    agents = {"furiosa-npu-plugin", "furiosa-npu-dra-driver"}
+    assert {name for name in names if re.fullmatch(roles, name)} == agents
+    assert {name for name in names if re.fullmatch(sets, name)} == agents | {"furiosa-npu-plugin-renegade"}
+    option, right = (yaml.safe_load((folder / file).read_text()) for file in ("option.yaml", "right.yaml"))
+    assert option == [_added("/spec/template/spec/containers/0/args/-", f"--startup-taint={STARTUP_TAINT}")]
+    assert right == [_added("/rules/-", {"apiGroups": [""], "resources": ["nodes"], "verbs": ["patch"]})]
+
+
+def test_config_adds_the_file_and_its_option_and_nothing_else() -> None:
+    """To the agents that hand out. The ConfigMap's name is fixed, and no file is mounted by subPath: one that changes
+    restarts nobody, and comes to who runs. As shipped it takes no card out.
+    """
+    folder = REPOSITORY / "kubernetes/components/config"
+    (kustomization,) = objects(folder / "kustomization.yaml")
+    (map_,) = kustomization.pop("configMapGenerator")
+    target = {"kind": "DaemonSet", "name": "furiosa-npu-(plugin.*|dra-driver)"}
+    assert kustomization == _component({"path": "agent.yaml", "target": target})
+    part_of = {"app.kubernetes.io/part-of": "furiosa-npu"}
+    assert map_ == {
+        "name": "furiosa-npu-config",
+        "namespace": "kube-system",
+        "files": ["config.yaml"],
+        "options": {"disableNameSuffixHash": True, "labels": part_of},
+    }
+    pod = "/spec/template/spec"
+    mount = {"name": "config", "mountPath": "/etc/furiosa-npu", "readOnly": True}
+    assert yaml.safe_load((folder / "agent.yaml").read_text()) == [
+        _added(f"{pod}/containers/0/args/-", "--config=/etc/furiosa-npu/config.yaml"),
+        _added(f"{pod}/containers/0/volumeMounts/-", mount),
+        _added(f"{pod}/volumes/-", {"name": "config", "configMap": {"name": "furiosa-npu-config"}}),
+    ]
+    assert read_config((folder / "config.yaml").read_text(), PLUGIN.options) == {"disable": ()}
+
+
+@pytest.mark.parametrize(("name", "mode"), [("nfd-features-d", "features.d"), ("nfd-node-feature", "node-feature")])
+def test_with_node_feature_discovery_the_labeller_loses_its_rights_to_nodes(name: str, mode: str) -> None:
+    """What the component takes away, and what the labeller has in its place."""
+    folder = REPOSITORY / "kubernetes/components" / name
+    target = {"kind": "DaemonSet", "name": LABELLER_SET}
+    (kustomization,) = objects(folder / "kustomization.yaml")
+    rights = kustomization.pop("resources", [])
+    assert kustomization == _component({"path": "labeller.yaml", "target": target}, {"path": "no-rights.yaml"})
+    removed = [(one["kind"], one["metadata"], one["$patch"]) for one in objects(folder / "no-rights.yaml")]
+    shipped_rights = {one["kind"]: one["metadata"] for one in objects(DEPLOYMENTS / "node-labeller.yaml")}
+    kinds = ("ClusterRole", "ClusterRoleBinding")
+    assert removed == [(kind, shipped_rights[kind], "delete") for kind in kinds]
+    operations = yaml.safe_load((folder / "labeller.yaml").read_text())
+    assert operations[0] == _added("/spec/template/spec/containers/0/args/-", f"--publish={mode}")
+    assert [file for file in rights if file != "rights.yaml"] == []
+    for role in (one for file in rights for one in objects(folder / file) if one["kind"] == "Role"):
+        group, verbs = "nfd.k8s-sigs.io", ["get", "create", "patch", "delete"]
+        assert role["rules"] == [{"apiGroups": [group], "resources": ["nodefeatures"], "verbs": verbs}]
+
+
+def test_the_file_for_nfd_worker_is_written_by_root_without_a_token() -> None:
+    """Into the folder that nfd-worker has fixed in its code, which is the option's default."""
+    (default,) = (option.default for option in LABELLER.options if option.name == "features-dir")
+    pod = "/spec/template/spec"
+    operations = yaml.safe_load((REPOSITORY / "kubernetes/components/nfd-features-d/labeller.yaml").read_text())
+    host = {"path": default, "type": "DirectoryOrCreate"}
+    assert operations[1:] == [
+        _added(f"{pod}/containers/0/volumeMounts/-", {"name": "features-d", "mountPath": default}),
+        _added(f"{pod}/volumes/-", {"name": "features-d", "hostPath": host}),
+        _added(f"{pod}/securityContext/runAsNonRoot", False) | {"op": "replace"},
+        _added(f"{pod}/securityContext/runAsUser", 0) | {"op": "replace"},
+        _added(f"{pod}/automountServiceAccountToken", False),
+    ]
+
+
+def _component(*patches: dict[str, Any]) -> dict[str, Any]:
+    return {"apiVersion": "kustomize.config.k8s.io/v1alpha1", "kind": "Component", "patches": [*patches]}
+
+
+def _added(path: str, value: object) -> dict[str, object]:
+    return {"op": "add", "path": path, "value": value}
 
 
 def _see_holders_patch(name: str) -> dict[str, Any]:

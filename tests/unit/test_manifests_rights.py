@@ -7,19 +7,21 @@ import pytest
 from tests.unit.manifests import DEV_VOLUME, LABELLER_SET, PLUGIN_SETS, SETS, container_of, pod_of, shipped
 
 DEV = {"name": "dev", "mountPath": "/dev", "readOnly": True}
+CDI = {"name": "cdi", "mountPath": "/var/run/cdi"}
+CDI_VOLUME = {"name": "cdi", "hostPath": {"path": "/var/run/cdi", "type": "DirectoryOrCreate"}}
 PLUGIN_MOUNTS = [
     DEV,
     {"name": "device-plugins", "mountPath": "/var/lib/kubelet/device-plugins"},
     {"name": "pod-resources", "mountPath": "/var/lib/kubelet/pod-resources", "readOnly": True},
     {"name": "furiosa-npu", "mountPath": "/var/lib/furiosa-npu"},
-    {"name": "cdi", "mountPath": "/var/run/cdi"},
+    CDI,
 ]
 PLUGIN_VOLUMES = [
     DEV_VOLUME,
     {"name": "device-plugins", "hostPath": {"path": "/var/lib/kubelet/device-plugins", "type": "Directory"}},
     {"name": "pod-resources", "hostPath": {"path": "/var/lib/kubelet/pod-resources", "type": "Directory"}},
     {"name": "furiosa-npu", "hostPath": {"path": "/var/lib/furiosa-npu", "type": "DirectoryOrCreate"}},
-    {"name": "cdi", "hostPath": {"path": "/var/run/cdi", "type": "DirectoryOrCreate"}},
+    CDI_VOLUME,
 ]
 
 
@@ -84,14 +86,14 @@ def _of_kind(kind: str) -> dict[str, dict[str, Any]]:
 
 
 def test_each_mount_is_one_of_these() -> None:
-    """Host folders and whether they can be written: three by the plugin, none by the labeller, /dev by neither."""
+    """Host folders and whether they can be written: three by the plugin, none by the labeller."""
     assert {name: container_of(name)["volumeMounts"] for name in SETS} == {
-        LABELLER_SET: [DEV],
+        LABELLER_SET: [DEV, CDI | {"readOnly": True}],
         "furiosa-npu-plugin": PLUGIN_MOUNTS,
         "furiosa-npu-plugin-renegade": PLUGIN_MOUNTS,
     }
     assert {name: pod_of(name)["volumes"] for name in SETS} == {
-        LABELLER_SET: [DEV_VOLUME],
+        LABELLER_SET: [DEV_VOLUME, CDI_VOLUME],
         "furiosa-npu-plugin": PLUGIN_VOLUMES,
         "furiosa-npu-plugin-renegade": PLUGIN_VOLUMES,
     }
