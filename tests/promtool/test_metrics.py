@@ -1,5 +1,6 @@
 """`promtool check metrics` on the pages of the real agents: names, units, help and types are as Prometheus has them."""
 
+import asyncio
 import re
 import subprocess
 
@@ -38,7 +39,7 @@ def with_samples(page: str) -> set[str]:
 
 
 async def test_the_plugins_page_is_clean_with_a_sample_of_every_metric(folder: str) -> None:
-    """A card that a pod holds, one that failed, one with a warning; answers and refusals."""
+    """A card that a pod holds, one that failed, one with a warning; answers and refusals; a kubelet that is away."""
     port = free_port()
     async with Node(folder, cards("renegade", "renegade")) as node:
         node.simulation.fail("npu0", "link-narrow")
@@ -51,7 +52,10 @@ async def test_the_plugins_page_is_clean_with_a_sample_of_every_metric(folder: s
         node.simulation.fail(f"npu{other}")
         await until_health(node, PLAIN, UNHEALTHY, UNHEALTHY)
         await refusal(node, ALPHA, card_id(other))
-        _, page = await get(port, "/metrics")
+        await node.kubelet.stop()
+        async with asyncio.timeout(SECONDS):
+            while "furiosa_npu_trouble{" not in (page := (await get(port, "/metrics"))[1]):  # noqa: ASYNC110 - no event
+                await asyncio.sleep(0.1)
         assert declared(page) - with_samples(page) == set()
         assert complaints(page) == (0, "")
 

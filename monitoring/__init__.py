@@ -1,0 +1,1 @@
+"""Pictures of the agents' metrics, for Grafana and for the README."""
