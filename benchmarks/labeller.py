@@ -1,4 +1,4 @@
-"""The node labeller, once it has labelled its node at an API server over verified TLS."""
+"""The node labeller as the image has it, once it has labelled its node at an API server over verified TLS."""
 
 import subprocess
 from collections.abc import Iterator
@@ -7,6 +7,7 @@ from pathlib import Path
 
 from tests.protocol.api_server import ApiServer, api_server, kubeconfig
 
+from benchmarks.installation import IMAGES_ENVIRONMENT
 from furiosa_npu.hardware.reading import Roots
 
 NODE = "warboy-node01"
@@ -31,7 +32,7 @@ def running(words: tuple[str, ...], roots: Roots, folder: Path) -> Iterator[Labe
             *("--node-name", NODE, "--kubeconfig", kubeconfig(folder, server.url), "--listen-address", "127.0.0.1:0"),
             *("--devfs-root", roots.devfs, "--sysfs-root", roots.sysfs),
         )
-        environment = {"PATH": "/usr/bin:/bin"}
+        environment = {"PATH": "/usr/bin:/bin"} | IMAGES_ENVIRONMENT
         with subprocess.Popen(arguments, env=environment, stdin=subprocess.DEVNULL, stderr=log) as process:
             try:
                 server.wait_for(2)

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.plugins import Program, start, stop, until_allocatable
+from benchmarks.plugins import start, stop, until_allocatable
+from benchmarks.running import Program
 from furiosa_npu.demo.kubelet import Kubelet
 from furiosa_npu.simulator import Simulation
 

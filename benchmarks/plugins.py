@@ -1,11 +1,13 @@
 """The device plugins: how each is started against a kubelet, and what ends it."""
 
 import asyncio
+import os
 import subprocess
 import time
 from pathlib import Path
 from typing import NamedTuple
 
+from benchmarks.running import PLAIN, Program
 from benchmarks.sample_plugin import NEWEST, NEWEST_RESOURCE, OLD, OLD_RESOURCE, Samples
 from furiosa_npu.demo.kubelet import Kubelet
 from furiosa_npu.hardware.reading import Roots
@@ -15,18 +17,6 @@ DEVICE_PLUGINS = "/var/lib/kubelet/device-plugins"
 """the sample plugin has this place fixed in its code"""
 NODE = "warboy-node01"
 SECONDS_TO_REGISTER = 30.0
-_PLAIN = {"PATH": "/usr/bin:/bin"}
-
-
-class Program(NamedTuple):
-    """A device plugin: its command, its environment, and what it registers."""
-
-    name: str
-    words: tuple[str, ...]
-    environment: dict[str, str]
-    resources: tuple[str, ...]
-    bare: tuple[str, ...] | None = None
-    """of a Python program: the words that start its interpreter and end it at once"""
 
 
 class Place(NamedTuple):
@@ -41,24 +31,45 @@ class Place(NamedTuple):
 
 
 def ours(
-    name: str, words: tuple[str, ...], interpreter: tuple[str, ...], roots: Roots, place: Place, kubeconfig: str
+    name: str,
+    words: tuple[str, ...],
+    interpreter: tuple[str, ...],
+    roots: Roots,
+    place: Place,
+    kubeconfig: str,
+    environment: dict[str, str],
+    port: int = 0,
 ) -> Program:
+    """`environment`: beside PATH. `port`: where it answers over HTTP on loopback; 0: any."""
     options = (
         *("--devfs-root", roots.devfs, "--sysfs-root", roots.sysfs, "--device-plugins-dir", place.device_plugins),
         *("--pod-resources-socket", place.pod_resources, "--host-tools-dir", f"{place.folder}/bin"),
-        *("--state-dir", f"{place.folder}/state", "--listen-address", "127.0.0.1:0"),
+        *("--state-dir", f"{place.folder}/state", "--listen-address", f"127.0.0.1:{port}"),
         *("--node-name", NODE, "--kubeconfig", kubeconfig),
     )
-    return Program(name, (*words, *options), _PLAIN, RESOURCES, (*interpreter, "-c", "pass"))
+    return Program(name, (*words, *options), PLAIN | environment, RESOURCES, (*interpreter, "-c", "pass"))
 
 
 def samples(programs: Samples) -> tuple[Program, Program]:
     """The old one and the newest."""
-    environment = {"PLUGIN_SOCK_DIR": DEVICE_PLUGINS}
-    return (
-        Program(f"sample-{OLD}", (str(programs.old),), environment, (OLD_RESOURCE,)),
-        Program(f"sample-{NEWEST}", (str(programs.newest),), environment, (NEWEST_RESOURCE,)),
-    )
+    return _sample(OLD, programs.old, OLD_RESOURCE), newest_sample(programs.newest)
+
+
+def newest_sample(program: Path) -> Program:
+    return _sample(NEWEST, program, NEWEST_RESOURCE)
+
+
+def _sample(number: str, program: Path, resource: str) -> Program:
+    return Program(f"sample-{number}", (str(program),), {"PLUGIN_SOCK_DIR": DEVICE_PLUGINS}, (resource,))
+
+
+async def start_kubelet(place: Place) -> Kubelet:
+    """A stand-in that serves; its folders are made."""
+    os.makedirs(place.device_plugins)
+    os.makedirs(place.folder, exist_ok=True)
+    kubelet = Kubelet(place.device_plugins, place.pod_resources, time.monotonic)
+    await kubelet.start()
+    return kubelet
 
 
 class Started(NamedTuple):

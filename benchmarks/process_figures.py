@@ -57,7 +57,12 @@ def parse_reaped_ticks(text: str) -> int:
 
 def memory(pid: int) -> Memory:
     """Of the process and all that descends from it."""
-    return _summed(map(_memory_of_one, _family(pid)))
+    return summed(map(_memory_of_one, _family(pid)))
+
+
+def summed(memories: Iterable[Memory]) -> Memory:
+    """Of several processes together."""
+    return Memory(*map(sum, zip(*memories, strict=True)))
 
 
 def work(pid: int) -> Work:
@@ -104,7 +109,3 @@ def _memory_of_one(pid: int) -> Memory:
     status = parse_sizes(Path(f"/proc/{pid}/status").read_text())
     rollup = parse_sizes(Path(f"/proc/{pid}/smaps_rollup").read_text())
     return Memory(status["VmRSS"], status["RssAnon"], rollup["Pss"])
-
-
-def _summed(memories: Iterable[Memory]) -> Memory:
-    return Memory(*map(sum, zip(*memories, strict=True)))

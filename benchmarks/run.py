@@ -1,25 +1,22 @@
 """One run: two kubelet stand-ins, our plugin twice, both sample plugins, the labeller, and cards that live."""
 
 import asyncio
-import os
 import subprocess
 import sys
-import time
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 
 from tests.protocol.api_server import ApiServer, api_server, kubeconfig
 
 from benchmarks import labeller, measurements, plugins
+from benchmarks.cards import living_cards
 from benchmarks.figures import Figures, PluginFigures, Requests
-from benchmarks.installation import IMAGES_VERSIONS, Installation
+from benchmarks.installation import IMAGES_ENVIRONMENT, IMAGES_VERSIONS, Installation
 from benchmarks.measurements import Seat
 from benchmarks.plugins import Place
 from benchmarks.process_figures import at_rest
 from benchmarks.sample_plugin import DEVICES, LEFTOVERS, Samples
-from furiosa_npu.demo.kubelet import Kubelet
-from furiosa_npu.simulator import Simulation, parse_scenario
+from furiosa_npu.simulator import Simulation
 
 STARTS = 9
 ALLOCATIONS = 2000
@@ -32,23 +29,26 @@ async def run(folder: Path, programs: Samples, minutes: int) -> Figures:
     """Everything that is measured; `minutes` of it idle."""
     say("installing the package twice: as pip leaves it, and with the image's versions")
     pip, image = Installation(folder / "pip"), Installation(folder / "image", IMAGES_VERSIONS)
-    simulation = Simulation.create(
-        str(folder / "sim"), parse_scenario("\n".join(["cards:", *["- {family: warboy}"] * DEVICES]))
-    )
-    roots = simulation.roots
     first = Place(plugins.DEVICE_PLUGINS, folder / "first")
     second = Place(f"{folder}/second/device-plugins", folder / "second")
     with ExitStack() as stack:
-        stack.enter_context(_living(simulation))
+        simulation = stack.enter_context(living_cards(folder / "sim"))
+        roots = simulation.roots
         for leftover in LEFTOVERS:
             stack.callback(Path(leftover).unlink, missing_ok=True)
         server = stack.enter_context(api_server())
         server.nodes[plugins.NODE] = {}
         config = kubeconfig(folder, server.url)
-        kubelets = [await _kubelet(place) for place in (first, second)]
-        by_pip = plugins.ours("pip", pip.command("furiosa-npu-plugin"), (pip.python,), roots, first, config)
+        kubelets = [await plugins.start_kubelet(place) for place in (first, second)]
+        by_pip = plugins.ours("pip", pip.command("furiosa-npu-plugin"), (pip.python,), roots, first, config, {})
         in_image = plugins.ours(
-            "image", image.images_command("device_plugin"), image.images_python(), roots, second, config
+            "image",
+            image.images_command("device_plugin"),
+            image.images_python(),
+            roots,
+            second,
+            config,
+            IMAGES_ENVIRONMENT,
         )
         seats = (
             Seat(by_pip, kubelets[0]),
@@ -77,6 +77,8 @@ async def _measured(
         for seat in seats:
             processes.append((await plugins.start(seat.program, seat.kubelet, DEVICES, folder)).process)
             await asyncio.sleep(1)  # a sample plugin names its socket after the second of its start
+        with labeller.running(labellers_words, simulation.roots, folder / "labeller's bytecode"):
+            pass  # which the image has in place; who compiles it keeps half a MiB
         with labeller.running(labellers_words, simulation.roots, folder / "labeller") as labels:
             say(f"all at rest, side by side: {minutes} min and {SECONDS_TO_SETTLE:.0f} s before")
             await asyncio.sleep(SECONDS_TO_SETTLE)
@@ -100,25 +102,6 @@ async def _measured(
             process.wait()
     pip, image, old, newest = map(PluginFigures, rests, starts, allocations)
     return Figures(pip, image, old, newest, labellers_rest, failures, returns, minutes, *requests)
-
-
-async def _kubelet(place: Place) -> Kubelet:
-    os.makedirs(place.device_plugins)
-    os.makedirs(place.folder, exist_ok=True)
-    kubelet = Kubelet(place.device_plugins, place.pod_resources, time.monotonic)
-    await kubelet.start()
-    return kubelet
-
-
-@contextmanager
-def _living(simulation: Simulation) -> Iterator[None]:
-    """Its heartbeats move, in a process that is counted with no agent."""
-    words = (sys.executable, "-m", "furiosa_npu.simulator", "run", simulation.folder)
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as process:
-        try:
-            yield
-        finally:
-            process.terminate()
 
 
 def _requests(server: ApiServer, since: int) -> Requests:

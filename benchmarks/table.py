@@ -5,6 +5,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from benchmarks.figures import Figures, PluginFigures
+from benchmarks.markdown import aligned
 from benchmarks.process_figures import Rest
 from benchmarks.sample_plugin import NEWEST, OLD
 
@@ -14,6 +15,7 @@ START_TO_OLD = 3.5
 IDLE_CPU_MS = 100.0
 FAILURE_SECONDS = 1.5
 RETURN_SECONDS = 0.3
+LABELLER_RSS_MIB = 12.0
 IDLE_MINUTES = 10
 """so long has nothing to be written, for the bound to be shown"""
 
@@ -33,12 +35,8 @@ class Row(NamedTuple):
 def table(figures: Figures) -> str:
     """Markdown; the ratio is that of ours, as pip leaves it, to the old sample plugin."""
     head = ["", "plugin, by pip", "plugin, in the image", f"sample {OLD}", f"sample {NEWEST}", "labeller"]
-    lines = [
-        [*head, "ratio", "bound", "reached"],
-        ["---", *["---:"] * len(head), "---", "---"],
-        *map(_cells, rows(figures)),
-    ]
-    return "\n".join(_line(line, lines) for line in lines)
+    alignment = ["---", *["---:"] * len(head), "---", "---"]
+    return aligned([[*head, "ratio", "bound", "reached"], alignment, *map(_cells, rows(figures))])
 
 
 def rows(figures: Figures) -> list[Row]:
@@ -60,7 +58,7 @@ def _at_rest(figures: Figures) -> list[Row]:
         return Row(what, tuple(map(value, rests)), digits)
 
     rss = of("RSS, MiB", lambda rest: rest.memory.rss / 1024)
-    ours, _, old, newest, _ = (rest.memory.rss for rest in rests)
+    ours, _, old, newest, labellers = (rest.memory.rss for rest in rests)
     cpu = of("idle: CPU ms a minute", lambda rest: rest.idle.cpu_nanoseconds / 1e6)
     return [
         rss._replace(
@@ -69,6 +67,12 @@ def _at_rest(figures: Figures) -> list[Row]:
         ),
         of("of it anonymous, MiB", lambda rest: rest.memory.rss_anon / 1024),
         of("PSS, MiB", lambda rest: rest.memory.pss / 1024),
+        Row(
+            "labeller at rest, RSS, MiB",
+            (*(None,) * 4, labellers / 1024),
+            bound=f"{LABELLER_RSS_MIB:g}",
+            reached=labellers <= LABELLER_RSS_MIB * 1024,
+        ),
         cpu._replace(bound=f"{IDLE_CPU_MS:.0f}", reached=figures.pip.rest.idle.cpu_nanoseconds <= IDLE_CPU_MS * 1e6),
         of("idle: wake-ups a minute", lambda rest: rest.idle.wake_ups, digits=0),
     ]
@@ -148,16 +152,3 @@ def _cells(row: Row) -> list[str]:
     ours, old = row.values[0], row.values[2]
     ratio = f"{ours / old:.2f}" if ours is not None and old else ""
     return [row.what, *told, ratio, row.bound, {True: "yes", False: "no", None: ""}[row.reached]]
-
-
-def _line(row: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    widths = [max(len(other[column]) for other in rows) for column in range(len(row))]
-    right = [cell == "---:" for cell in rows[1]]
-    if row is rows[1]:
-        return (
-            "|"
-            + "|".join("-" * (width + 1) + (":" if to else "-") for width, to in zip(widths, right, strict=True))
-            + "|"
-        )
-    cells = (cell.rjust(width) if to else cell.ljust(width) for cell, width, to in zip(row, widths, right, strict=True))
-    return f"| {' | '.join(cells)} |"

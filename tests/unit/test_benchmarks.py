@@ -6,6 +6,7 @@ import sys
 
 import pytest
 from benchmarks.figures import Figures, PluginFigures, Requests
+from benchmarks.installation import CHECKOUT, IMAGES_ENVIRONMENT
 from benchmarks.measurements import Starts
 from benchmarks.process_figures import (
     Memory,
@@ -19,10 +20,21 @@ from benchmarks.process_figures import (
 )
 from benchmarks.sample_plugin import OtherSource, with_devices
 from benchmarks.table import percentile, rows, table
-from scripts.checks.bench import idle_minutes
+from scripts.checks.bench import asked
 
 STATUS = "Name:\tpython3.11\nPid:\t12\nVmRSS:\t   17264 kB\nRssAnon:\t   10612 kB\nThreads:\t1\n"
 MIB = 1024
+
+
+def test_agents_are_measured_in_the_images_environment() -> None:
+    """As the Containerfile sets it, beside PATH."""
+    lines = (CHECKOUT / "Containerfile").read_text().splitlines()
+    (told,) = (line.removeprefix("ENV ").split() for line in lines if line.startswith("ENV "))
+    path, *others = told
+    assert (path.partition("=")[0], others) == (
+        "PATH",
+        [f"{name}={value}" for name, value in IMAGES_ENVIRONMENT.items()],
+    )
 
 
 def test_sizes_are_read_in_kib() -> None:
@@ -64,7 +76,9 @@ def test_percentiles_are_values_that_were_measured() -> None:
     assert percentile([7.0], 0.99) == 7.0
 
 
-def _figures(*, ours_mib: int = 18, register: float = 0.09, minutes: int = 10, writes: int = 0) -> Figures:
+def _figures(
+    *, ours_mib: int = 18, register: float = 0.09, minutes: int = 10, writes: int = 0, labeller: int = 12 * MIB
+) -> Figures:
     def plugin(mib: int, register: float, bare: tuple[float, ...], allocate: float) -> PluginFigures:
         rest = Rest(Memory(mib * MIB, 6 * MIB, mib * MIB), Work(90_000_000, 120))
         return PluginFigures(rest, Starts((register, register + 0.01, register), bare), (allocate,) * 100)
@@ -74,7 +88,7 @@ def _figures(*, ours_mib: int = 18, register: float = 0.09, minutes: int = 10, w
         plugin(17, 0.08, (0.01,), 0.0014),
         plugin(24, 0.02, (), 0.001),
         plugin(20, 0.01, (), 0.0012),
-        Rest(Memory(13 * MIB, 6 * MIB, 11 * MIB), Work(400_000, 1)),
+        Rest(Memory(labeller, 6 * MIB, 11 * MIB), Work(400_000, 1)),
         (0.5, 1.4, 0.6),
         (0.1, 0.2),
         minutes,
@@ -92,9 +106,10 @@ def test_the_table_has_the_agents_side_by_side() -> None:
     assert told == [
         ["", *agents, "ratio", "bound", "reached"],
         ["-" * 55, *(f"{'-' * width}:" for width in (15, 21, 14, 14, 9, 6)), "-" * (len(rss) + 2), "-" * 9],
-        ["RSS, MiB", "18.0", "17.0", "24.0", "20.0", "13.0", "0.75", rss, "yes"],
+        ["RSS, MiB", "18.0", "17.0", "24.0", "20.0", "12.0", "0.75", rss, "yes"],
         ["of it anonymous, MiB", "6.0", "6.0", "6.0", "6.0", "6.0", "1.00", "", ""],
         ["PSS, MiB", "18.0", "17.0", "24.0", "20.0", "11.0", "0.75", "", ""],
+        ["labeller at rest, RSS, MiB", "", "", "", "", "12.0", "", "12", "yes"],
         ["idle: CPU ms a minute", "90.0", "90.0", "90.0", "90.0", "0.4", "1.00", "100", "yes"],
         ["idle: wake-ups a minute", "120", "120", "120", "120", "1", "1.00", "", ""],
         ["start to Register, median ms", "90", "80", "20", "10", "", "4.50", "", ""],
@@ -117,6 +132,7 @@ def test_the_table_has_the_agents_side_by_side() -> None:
     ("figures", "what", "reached"),
     [
         (_figures(ours_mib=21), "RSS, MiB", False),  # under 0.9 of the old one's, over the newest's
+        (_figures(labeller=12 * MIB + 1), "labeller at rest, RSS, MiB", False),
         (_figures(register=0.1), "start to Register less the bare interpreter, ms", False),
         (_figures(minutes=1), "API writes in 1 idle minute", None),
         (_figures(minutes=1, writes=1), "API writes in 1 idle minute", False),
@@ -143,17 +159,19 @@ def test_the_sample_plugin_gets_as_many_devices_as_ours_has_cards() -> None:
 
 
 @pytest.mark.parametrize(
-    ("argv", "minutes"),
+    ("argv", "module"),
     [
-        ([], 1),
-        (["--idle-minutes", "10"], 10),
+        ([], ("benchmarks", "1")),
+        (["--idle-minutes", "10"], ("benchmarks", "10")),
+        (["peers"], ("benchmarks.peers",)),
         (["--idle-minutes", "0"], None),
         (["--idle-minutes", "-1"], None),
         (["--idle-minutes"], None),
         (["--idle-minutes", "1", "2"], None),
+        (["peers", "--idle-minutes", "1"], None),
         (["10"], None),
     ],
 )
-def test_the_one_option_is_a_number_of_minutes(argv: list[str], minutes: int | None) -> None:
-    """Anything else is wrong use."""
-    assert idle_minutes(argv) == minutes
+def test_the_arguments_ask_for_one_benchmark(argv: list[str], module: tuple[str, ...] | None) -> None:
+    """With as many idle minutes as they say; anything else is wrong use."""
+    assert asked(argv) == module

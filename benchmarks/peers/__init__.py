@@ -1,0 +1,1 @@
+"""What our agents take beside the Go programs that do the same jobs: `scripts/bench peers`."""

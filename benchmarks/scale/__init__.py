@@ -1,0 +1,1 @@
+"""What a thousand nodes' agents ask of one API server."""
