@@ -14,7 +14,7 @@ FURIOSA_NPU_CACHE  what is kept between runs (default /var/cache/furiosa-npu, or
 FURIOSA_NPU_KUBERNETES_BINARIES
                    folders, separated by colons, each with the programs of a Kubernetes release (containerd's and etcd's
                    too where it has them): they are not built then. Building is done once, and takes five minutes for
-                   1.20.2 and twenty for 1.37.2 with containerd and etcd, on two processors
+                   1.20.2 and twenty for 1.37.2 with containerd and etcd, on two processors; Helm takes four
 PIP_*              pip's own variables, such as PIP_INDEX_URL
 """
 

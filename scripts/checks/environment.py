@@ -8,6 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+from scripts.checks.tries import tried
+
+PATIENT = {"PIP_RETRIES": "10", "PIP_TIMEOUT": "60"}
+"""pip with a network that stalls, where its variables are not set otherwise"""
+
 
 class NoEnvironment(Exception):
     """pip could not install what the tests need."""
@@ -38,14 +43,18 @@ def _inputs(checkout: Path) -> str:
 def _make(place: Path, checkout: Path) -> None:
     if place.exists():
         shutil.rmtree(place)
-    steps = (
-        [sys.executable, "-m", "venv", str(place)],
-        [f"{place}/bin/python", "-m", "pip", "install", "--quiet", "--no-input", "--editable", f"{checkout}[dev]"],
-    )
-    for words in steps:
-        done = subprocess.run(words, stdin=subprocess.DEVNULL, check=False)
-        if done.returncode != 0:
-            raise NoEnvironment(f"{' '.join(words)}: exit {done.returncode}; what it said stands above")
+    _run([sys.executable, "-m", "venv", str(place)])
+    pip = [f"{place}/bin/python", "-m", "pip", "install", "--quiet", "--no-input"]
+    _run([*pip, "--editable", f"{checkout}[dev]"])
+
+
+def _run(words: list[str]) -> None:
+    def once() -> int:
+        return subprocess.run(words, env=PATIENT | os.environ, stdin=subprocess.DEVNULL, check=False).returncode
+
+    status = tried(once)
+    if status != 0:
+        raise NoEnvironment(f"{' '.join(words)}: exit {status}; what it said stands above")
 
 
 def variables(place: Path, cache: Path) -> dict[str, str]:
@@ -53,6 +62,7 @@ def variables(place: Path, cache: Path) -> dict[str, str]:
     kept = place / "kept"
     path = [str(place / "bin"), os.environ.get("PATH", ""), "/usr/local/sbin:/usr/sbin:/sbin"]
     return {
+        **PATIENT,
         **os.environ,
         "PATH": ":".join(part for part in path if part),
         "VIRTUAL_ENV": str(place),

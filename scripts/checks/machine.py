@@ -6,6 +6,8 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
+from scripts.checks.tries import tried
+
 OF_PYTHON = "python3.11"
 
 
@@ -62,14 +64,18 @@ def to_install(lacking: list[str]) -> list[str]:
 
 
 def install(packages: list[str]) -> None:
-    """Raises NoPackages where apt says no. What apt writes is for whoever waits."""
+    """Raises NoPackages where apt says no, in each of a few tries. What apt writes is for whoever waits."""
+    status = tried(lambda: (_apt_get("update"), _apt_get("install", "-y", "--no-install-recommends", *packages))[1])
+    if status != 0:
+        raise NoPackages(f"apt-get install {' '.join(packages)}: exit {status}; what it said stands above")
+
+
+def _apt_get(*words: str) -> int:
+    """Its exit status. For the lock of its lists, which apt-daily.service holds after a boot, it does not wait."""
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     options = ["-q", "-o", "Dpkg::Use-Pty=0", "-o", "Acquire::Retries=3", "-o", "DPkg::Lock::Timeout=300"]
-    subprocess.run(["apt-get", *options, "update"], env=environment, stdin=subprocess.DEVNULL, check=False)
-    asked = ["apt-get", *options, "install", "-y", "--no-install-recommends", *packages]
-    done = subprocess.run(asked, env=environment, stdin=subprocess.DEVNULL, check=False)
-    if done.returncode != 0:
-        raise NoPackages(f"apt-get install {' '.join(packages)}: exit {done.returncode}; what it said stands above")
+    command = ["apt-get", *options, *words]
+    return subprocess.run(command, env=environment, stdin=subprocess.DEVNULL, check=False).returncode
 
 
 def cache_folder() -> Path:

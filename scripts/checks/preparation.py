@@ -7,9 +7,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 from scripts.checks import machine
-from scripts.checks.environment import variables, virtual_environment
+from scripts.checks.environment import NoEnvironment, variables, virtual_environment
 
 CHECKOUT = Path(__file__).parents[2]
+
+
+class CannotRun(Exception):
+    """What needs root and Debian 12 cannot run here; the message says why."""
 
 
 class Prepared(NamedTuple):
@@ -36,3 +40,14 @@ def prepare(packages: Iterable[str]) -> Prepared:
     cache = machine.cache_folder()
     place = virtual_environment(CHECKOUT, cache)
     return Prepared(place / "bin", variables(place, cache))
+
+
+def prepare_as_root(packages: Iterable[str]) -> Prepared:
+    """For what only root on Debian 12 can run. Raises CannotRun."""
+    why_not = machine.why_no_root_stages()
+    if why_not is not None:
+        raise CannotRun(why_not)
+    try:
+        return prepare(packages)
+    except (machine.NoPackages, NoEnvironment) as problem:
+        raise CannotRun(str(problem)) from problem

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from scripts.checks.preparation import CHECKOUT
 
-_CODE = ("src", "tests", "scripts", "static", "benchmarks")
+_CODE = ("src", "tests", "scripts", "static", "image", "benchmarks", "monitoring")
 _CLUSTER_PACKAGES = CHECKOUT / "tests/cluster/apt-packages.txt"
 
 
@@ -21,6 +21,8 @@ class Stage(NamedTuple):
     """programs of the virtual environment and their arguments"""
     tests: str | None = None
     """a folder for pytest"""
+    workers: int = 0
+    """processes that share its tests (pytest-xdist)"""
     needs_root: bool = False
     """also Debian 12 and the right to make namespaces"""
     packages: tuple[str, ...] = ()
@@ -45,9 +47,9 @@ STAGES = (
             ("lint-imports",),
         ),
     ),
-    Stage("unit", "pure parts, with property tests", 900, tests="tests/unit"),
-    Stage("protocol", "real gRPC and HTTP over sockets", 900, tests="tests/protocol"),
-    Stage("docs", "what the documents say is done and compared", 900, tests="tests/docs"),
+    Stage("unit", "pure parts, with property tests", 1800, tests="tests/unit", workers=2),
+    Stage("protocol", "real gRPC and HTTP over sockets", 1800, tests="tests/protocol", workers=2),
+    Stage("docs", "what the documents say is done and compared", 1800, tests="tests/docs"),
     Stage(
         "static",
         "furiosactl as one static file, in an empty chroot (root)",
@@ -66,7 +68,7 @@ STAGES = (
     ),
     Stage(
         "promtool",
-        "Prometheus' own linter reads the agents' metrics (root)",
+        "a real Prometheus has the agents' metrics: its linter, alerts, dashboard (root)",
         600,
         tests="tests/promtool",
         needs_root=True,
@@ -74,10 +76,19 @@ STAGES = (
     ),
     Stage("vendor", "the vendor's furiosa-smi reads simulated NPUs (root)", 600, tests="tests/vendor", needs_root=True),
     Stage(
+        "helm",
+        "Helm renders the chart: the plain manifests and what values change (root)",
+        3600,
+        tests="tests/helm",
+        needs_root=True,
+        packages=("ca-certificates", "golang-1.19-go"),
+    ),
+    Stage(
         "cluster",
-        "a real Kubernetes with three nodes, 1.20.2 and then 1.37.2 (root)",
-        5400,
+        "a real Kubernetes with three nodes, 1.20.2 and 1.37.2 (root)",
+        10800,
         tests="tests/cluster",
+        workers=2,
         needs_root=True,
         packages=_listed(_CLUSTER_PACKAGES),
     ),
@@ -99,4 +110,5 @@ def commands_of(stage: Stage, programs: Path, junit: Path) -> tuple[tuple[str, .
         return tuple((str(programs / command[0]), *command[1:]) for command in stage.commands)
     # a line a test where each takes long
     verbosity = "--verbose" if stage.name == "cluster" else "--quiet"
-    return ((str(programs / "python"), "-m", "pytest", verbosity, f"--junit-xml={junit}", stage.tests),)
+    shared = (f"--numprocesses={stage.workers}",) if stage.workers else ()
+    return ((str(programs / "python"), "-m", "pytest", verbosity, f"--junit-xml={junit}", *shared, stage.tests),)
