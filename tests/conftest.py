@@ -2,9 +2,10 @@
 
 import os
 
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("ci", derandomize=True)
-if os.environ.get("CI") == "true":
-    # The same examples for the same code on each machine; by hand each run tries others.
-    settings.load_profile("ci")
+untimed = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.register_profile("ci", untimed, derandomize=True)
+settings.register_profile("by hand", untimed)
+# The same examples for the same code on each machine; by hand each run tries others. None is timed.
+settings.load_profile("ci" if os.environ.get("CI") == "true" else "by hand")

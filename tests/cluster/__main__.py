@@ -16,14 +16,19 @@ from tests.cluster.product import Product, load_image
 from tests.cluster.releases import KUBERNETES_1_37
 
 
-def main(arguments: list[str]) -> int:
+def options_of(arguments: list[str]) -> argparse.Namespace:
+    """Ends the process where they are wrong."""
     parser = argparse.ArgumentParser(
         prog="python -m tests.cluster", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("command", choices=("up", "list", "down"))
     parser.add_argument("--product", action="store_true")
     add_kubernetes_options(parser, KUBERNETES_1_37)
-    options = parser.parse_args(arguments)
+    return parser.parse_args(arguments)
+
+
+def main(arguments: list[str]) -> int:
+    options = options_of(arguments)
     match options.command:
         case "up":
             _up(options)

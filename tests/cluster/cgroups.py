@@ -42,7 +42,7 @@ def make(name: str) -> None:
             _pass_controllers_down(place)
 
 
-def remove(name: str, deadline_seconds: float = 10) -> None:
+def remove(name: str, deadline_seconds: float = 60) -> None:
     """Removes `/NAME` and all below it, once the kernel has buried the processes that were in there."""
     deadline = time.monotonic() + deadline_seconds
     for root in _mounted():

@@ -3,17 +3,20 @@
 import os
 from collections.abc import Generator, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from tests.cluster.binaries import VARIABLE, UnusableFolder, folders_of, release_in
-from tests.cluster.cache import say, say_on
+from tests.cluster.cache import cache_folder, say, say_on
 from tests.cluster.cluster import Cluster, stage
 from tests.cluster.evidence import collect
+from tests.cluster.machine_turn import file_and_release, turn
 from tests.cluster.product import Product, load_image
 from tests.cluster.releases import RELEASES, Release
 from tests.cluster.workloads import Workloads
 
+HERE = Path(__file__).parent
 NUMBERS = [release.number for release in RELEASES]
 
 
@@ -35,6 +38,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_configure(config: pytest.Config) -> None:
     """Called before pytest captures what tests write: progress goes past the capture."""
     say_on(2)
+    config.addinivalue_line("markers", "alone: no other test of a cluster runs on this machine meanwhile")
     config.addinivalue_line("markers", "only_on(*releases, why): of these releases alone, and why not of the others")
     if config.getoption("--keep") and len(_wanted(config)) > 1:
         raise pytest.UsageError("--keep keeps one cluster: name one --kubernetes-version")
@@ -61,26 +65,53 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize("release", releases, indirect=True, scope="session", ids=str)
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """One release after the other, since no two clusters are up at once; first what has to do with none.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None, None, None]:
+    """One release after the other; first what has to do with none.
 
     Of a release first come tests with a cluster of their own, then those of the bare shared one, then the product's.
     """
-
-    def number(item: pytest.Item) -> str | None:
-        callspec = getattr(item, "callspec", None)
-        release = callspec.params.get("release") if callspec is not None else None
-        return release.number if release is not None else None
-
-    def turn(item: pytest.Item) -> tuple[int, int]:
-        of = number(item)
-        wanted = getattr(item, "fixturenames", ())
-        return NUMBERS.index(of) + 1 if of else 0, ("cluster" in wanted) + ("product" in wanted)
-
     chosen = {None, *_wanted(config)}
-    config.hook.pytest_deselected(items=[item for item in items if number(item) not in chosen])
-    items[:] = sorted((item for item in items if number(item) in chosen), key=turn)
+    config.hook.pytest_deselected(items=[item for item in items if _number(item) not in chosen])
+    items[:] = [item for item in items if _number(item) in chosen]
+    yield
+    places: dict[str, tuple[int, int]] = {}
+    for item in items:
+        together = file_and_release(item.nodeid)
+        places[together] = max(_place(item), places.get(together, (0, 0)))
+    items.sort(key=lambda item: (places[file_and_release(item.nodeid)], str(item.path)))
+
+
+def _number(item: pytest.Item) -> str | None:
+    """Of the release, if the test has to do with one."""
+    callspec = getattr(item, "callspec", None)
+    release = callspec.params.get("release") if callspec is not None else None
+    return release.number if release is not None else None
+
+
+def _place(item: pytest.Item) -> tuple[int, int]:
+    number, wanted = _number(item), getattr(item, "fixturenames", ())
+    return NUMBERS.index(number) + 1 if number else 0, ("cluster" in wanted) + ("product" in wanted)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Any:
+    """Processes that share the tests take them in this order, a file of one release at a time."""
+    from xdist.scheduler import LoadScopeScheduling
+
+    class ByFileAndRelease(LoadScopeScheduling):  # type: ignore[misc]  # it has no types
+        def _split_scope(self, nodeid: str) -> str:
+            return file_and_release(nodeid)
+
+    config.option.loadscopereorder = False
+    return ByFileAndRelease(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """A test and its fixtures, in its turn."""
+    with turn(cache_folder(), alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -136,7 +167,8 @@ def workloads(product: Product) -> Iterator[Workloads]:
 def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """After a failure: what the cluster says of itself at that moment, in a folder whose path is printed."""
     report = yield
-    found = getattr(item, "funcargs", {}).get("cluster")
+    values = getattr(item, "funcargs", {})
+    found = values.get("cluster") or getattr(values.get("dra"), "cluster", None)
     if isinstance(found, Cluster) and report.failed:
         folder = collect(found, item.name)
         report.sections.append(("cluster", f"what the cluster said: {folder}"))

@@ -1,5 +1,6 @@
 """etcd, API server, controller manager and scheduler, on a host of their own."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from tests.cluster.certificates import Authority
@@ -10,23 +11,32 @@ _ETCD = "http://127.0.0.1:2379"
 
 
 class ControlPlane:
-    """Starts and stops what serves the API and keeps the controllers' promises."""
+    """Starts what serves the API and keeps the controllers' promises."""
 
-    def __init__(self, host: Host, authority: Authority, logs: Path) -> None:
+    def __init__(self, host: Host, authority: Authority, logs: Path, closed_gates: Sequence[str] = ()) -> None:
+        """`closed_gates`: feature gates that are shut for all of its programs."""
         self.host = host
         self.server = f"https://{CONTROL_PLANE}:{API_PORT}"
         self._authority = authority
+        gates = [f"--feature-gates={','.join(f'{gate}=false' for gate in closed_gates)}"] if closed_gates else []
         argvs = {
             "etcd": ["etcd", "--data-dir=/run/etcd", "--log-level=warn", "--logger=zap"],
-            "kube-apiserver": self._api_server(),
-            "kube-controller-manager": self._controller_manager(),
-            "kube-scheduler": self._scheduler(),
+            "kube-apiserver": [*self._api_server(), *gates],
+            "kube-controller-manager": [*self._controller_manager(), *gates],
+            "kube-scheduler": [*self._scheduler(), *gates],
         }
         self.programs = [Program(host, name, argv, logs / f"{name}.log") for name, argv in argvs.items()]
 
     def start(self) -> None:
-        """Starts all; the API answers some seconds later."""
-        for program in self.programs:
+        """Starts what serves the API, which answers some seconds later."""
+        for program in self.programs[:2]:
+            program.start()
+
+    def start_controllers(self) -> None:
+        """Once the API is served: the controller manager ends for good where it finds none within ten seconds
+        (cmd/kube-controller-manager/app/controllermanager.go, WaitForAPIServer).
+        """
+        for program in self.programs[2:]:
             program.start()
 
     def _api_server(self) -> list[str]:

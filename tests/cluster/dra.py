@@ -1,6 +1,8 @@
 """The product on the DRA plane: simulated Warboys on two nodes, the labeller, the DRA driver and its DeviceClasses."""
 
 import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 import yaml
@@ -12,25 +14,48 @@ from tests.cluster.simulation import FOLDER, Simulation
 DRIVER = "npu.furiosa.ai"
 DAEMON_SET = "furiosa-npu-dra-driver"
 CLASSES = DEPLOYMENTS / "device-classes.yaml"
+CDI_FOLDER = "/run/cdi"
+"""`/var/run/cdi` of a node; a file system of its own here"""
+STATE_FILE = "/var/lib/furiosa-npu/dra/prepared.json"
 
 
 class DraProduct:
     """On a cluster of its own."""
 
-    def __init__(self, cluster: Cluster, *options: str) -> None:
-        """`options` of the driver beside its roots."""
+    def __init__(self, cluster: Cluster, *options: str, devices_a_node: int = 6) -> None:
+        """`options` of the driver beside its roots; `devices_a_node`: two cards with two parts each, or without."""
         self.cluster = cluster
         load_image(cluster)
         self.nodes = [node.name for node in cluster.nodes if node.name.startswith("warboy")]
         self.simulations = {name: Simulation(cluster.node(name), SCENARIO, cluster.run.logs) for name in self.nodes}
         cluster.node("plain-node01").run(["mkdir", "-p", f"{FOLDER}/dev", f"{FOLDER}/sys"])
+        for name in self.nodes:
+            cluster.node(name).shell(f"mkdir -p {CDI_FOLDER}; mount -t tmpfs -o size=256k cdi {CDI_FOLDER}")
         with stage("labels, DeviceClasses and the DRA driver"):
             cluster.kubectl("apply", f"--kustomize={OVERLAY}", "--selector=app.kubernetes.io/name!=furiosa-npu-plugin")
             cluster.kubectl("delete", "daemonset", "--namespace=kube-system", "furiosa-npu-plugin-renegade", "--wait")
             cluster.kubectl("apply", f"--filename={CLASSES}")
-            cluster.kubectl("apply", "--filename=-", stdin=json.dumps(_with_simulated_roots(options)))
-            cluster.wait("devices of both nodes", lambda: all(len(self.devices(node)) == 6 for node in self.nodes), 60)
-            self.wait_ready()
+            self.update(*options)
+            cluster.wait(
+                "devices of all nodes",
+                lambda: all(len(self.devices(node)) == devices_a_node for node in self.nodes),
+            )
+
+    def update(self, *options: str) -> None:
+        """Applies the driver with these options beside its roots; returns when all its pods have them."""
+        self.cluster.kubectl("apply", "--filename=-", stdin=json.dumps(as_list(driver_objects(*options))))
+        self.wait_ready()
+
+    @contextmanager
+    def failing(self, node: str, npu: str) -> Iterator[None]:
+        """The card is not alive meanwhile; tainted from the beginning on."""
+        name = self.device(node, npu)
+        self.simulations[node].tell("fail", npu)
+        try:
+            self.cluster.wait(f"{npu} of {node} to be tainted", lambda: self.devices(node).get(name, {}).get("taints"))
+            yield
+        finally:
+            self.simulations[node].tell("recover", npu)
 
     def slices(self, node: str) -> list[dict[str, Any]]:
         """Of one node, by name."""
@@ -49,45 +74,48 @@ class DraProduct:
         return f"npu-{uuid}-{part}" if part else f"npu-{uuid}"
 
     def driver(self, node: str) -> str:
-        """The name of the driver's pod on a node."""
+        """The name of the driver's pod on a node, once it is the only one there that is not about to end."""
+        return self.cluster.wait(
+            f"a driver's pod on {node}", lambda: found[0] if len(found := self._drivers(node)) == 1 else None
+        )
+
+    def _drivers(self, node: str) -> list[str]:
         items = self.cluster.get("pods", "--namespace=kube-system", f"--selector=app.kubernetes.io/name={DAEMON_SET}")
-        (name,) = [item["metadata"]["name"] for item in items["items"] if item["spec"]["nodeName"] == node]
-        return str(name)
+        there = [item for item in items["items"] if item["spec"].get("nodeName") == node]
+        return [str(pod["metadata"]["name"]) for pod in there if "deletionTimestamp" not in pod["metadata"]]
+
+    def log(self, node: str) -> str:
+        return self.cluster.kubectl("logs", "--namespace=kube-system", self.driver(node))
+
+    def restart(self) -> None:
+        """New instances take the place of those that are there."""
+        self.cluster.kubectl("rollout", "restart", "--namespace=kube-system", f"daemonset/{DAEMON_SET}")
+        self.wait_ready()
 
     def wait_ready(self) -> None:
+        """The last update has reached all nodes: there is no older pod any more."""
         self.cluster.kubectl("rollout", "status", "--namespace=kube-system", f"daemonset/{DAEMON_SET}")
 
 
-def claim_template(name: str, device_class: str, count: int = 1) -> dict[str, Any]:
-    """Of claims with a request `npu`."""
-    exactly = {"deviceClassName": device_class, "allocationMode": "ExactCount", "count": count}
-    return {
-        "apiVersion": "resource.k8s.io/v1",
-        "kind": "ResourceClaimTemplate",
-        "metadata": {"name": name},
-        "spec": {"spec": {"devices": {"requests": [{"name": "npu", "exactly": exactly}]}}},
-    }
-
-
-def claiming(pod: dict[str, Any], template: str) -> dict[str, Any]:
-    """The pod, each of its containers with the claim made from the template."""
-    pod["spec"]["resourceClaims"] = [{"name": "npu", "resourceClaimTemplateName": template}]
-    for container in pod["spec"]["containers"]:
-        container["resources"] = {"claims": [{"name": "npu"}]}
-    return pod
-
-
-def _with_simulated_roots(options: tuple[str, ...]) -> dict[str, Any]:
-    """The shipped manifest; the driver looks at a simulated tree, as the shipped overlay has it for the others."""
-    objects = list(yaml.safe_load_all((DEPLOYMENTS / "dra-driver.yaml").read_text()))
-    (daemon_set,) = [one for one in objects if one["kind"] == "DaemonSet"]
+def driver_objects(*options: str) -> list[dict[str, Any]]:
+    """The shipped manifest's objects, the DaemonSet last. The driver looks at a simulated tree, as the shipped overlay
+    has it for the others, and asks the API server without delay: two nodes are no crowd. Both are updated at once, each
+    as the manifest says.
+    """
+    *others, daemon_set = yaml.safe_load_all((DEPLOYMENTS / "dra-driver.yaml").read_text())
+    daemon_set["spec"]["updateStrategy"]["rollingUpdate"]["maxSurge"] = "100%"
     spec = daemon_set["spec"]["template"]["spec"]
     container = spec["containers"][0]
-    container["args"] = [f"--devfs-root={FOLDER}/dev", f"--sysfs-root={FOLDER}/sys", *options]
+    roots = (f"--devfs-root={FOLDER}/dev", f"--sysfs-root={FOLDER}/sys")
+    container["args"] += [*roots, *options]
     for mount in container["volumeMounts"]:
         if mount["name"] == "dev":
             mount["mountPath"] = FOLDER
     for volume in spec["volumes"]:
         if volume["name"] == "dev":
             volume["hostPath"]["path"] = FOLDER
-    return {"apiVersion": "v1", "kind": "List", "items": objects}
+    return [*others, daemon_set]
+
+
+def as_list(objects: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    return {"apiVersion": "v1", "kind": "List", "items": list(objects)}

@@ -2,7 +2,9 @@
 
 import re
 from pathlib import Path
+from subprocess import TimeoutExpired
 
+from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from tests.cluster.cluster import Cluster
 from tests.cluster.commands import CommandFailed
 
@@ -21,26 +23,27 @@ def collect(cluster: Cluster, test: str) -> Path:
     folder.mkdir(exist_ok=True)
     for name, question in _QUESTIONS.items():
         (folder / name).write_text(_ask(cluster, *question))
-    names = _ask(
+    pods = _ask(
         cluster,
         "get",
         "pods",
         "--all-namespaces",
         "--output=jsonpath={range .items[*]}{.metadata.namespace}/{.metadata.name} {end}",
     )
-    for pod in names.split():
-        namespace, _, name = pod.partition("/")
-        if name:
-            log = ("logs", f"--namespace={namespace}", name, "--all-containers", "--tail=500")
-            (folder / f"{namespace}-{name}.log").write_text(_ask(cluster, *log))
-            (folder / f"{namespace}-{name}-previous.log").write_text(_ask(cluster, *log, "--previous"))
+    for namespace, name in re.findall(r"(?<!\S)([a-z0-9-]+)/([a-z0-9.-]+)(?!\S)", pods):  # or what went wrong
+        log = ("logs", f"--namespace={namespace}", name, "--all-containers", "--tail=500")
+        (folder / f"{namespace}-{name}.log").write_text(_ask(cluster, *log))
+        (folder / f"{namespace}-{name}-previous.log").write_text(_ask(cluster, *log, "--previous"))
     for node in cluster.nodes:
         (folder / f"{node.name}-kubelet-tail.log").write_text(node.kubelet.tail(200))
+        checkpoint = node.path(f"/var/lib/kubelet/device-plugins/{FILE_NAME}")
+        if checkpoint.exists():
+            (folder / f"{node.name}-checkpoint.json").write_text(checkpoint.read_text())
     return folder
 
 
 def _ask(cluster: Cluster, *argv: str) -> str:
     try:
         return cluster.kubectl(*argv, deadline_seconds=30)
-    except CommandFailed as failure:
+    except (CommandFailed, TimeoutExpired) as failure:
         return str(failure)

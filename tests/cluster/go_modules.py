@@ -16,12 +16,15 @@ LINKER = "-s -w"
 def module_file(path: str, number: str, required: str) -> str:
     """The go.mod of a module that requires `path` in release `number` (`1.37.2`), from that module's own go.mod.
 
-    Kubernetes' staging modules stand there at v0.0.0, in folders of its tree; outside they are modules at v0.37.2.
+    Kubernetes' staging modules stand there at v0.0.0, in folders of its tree; outside they are modules at v0.37.2. A
+    module that is replaced by a folder of the tree without a number is one of the same number outside.
     """
     (go,) = re.findall(r"^go (\S+)$", required, re.MULTILINE)
     staged = re.findall(r"^\s*(k8s\.io/\S+) v0\.0\.0$", required, re.MULTILINE)
     own = f"v0.{number.partition('.')[2]}"
     replacements = "".join(f"replace {name} => {name} {own}\n" for name in staged)
+    inner = re.findall(r"^\s*(\S+) v0\.0\.0-00010101000000-000000000000$", required, re.MULTILINE)
+    replacements += "".join(f"replace {name} => {name} v{number}\n" for name in inner)
     return f"module throwaway\n\ngo {go}\n\nrequire {path} v{number}\n{replacements}"
 
 

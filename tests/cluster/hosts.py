@@ -6,7 +6,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -16,7 +17,7 @@ _INIT = Path(__file__).with_name("host_init.py")
 _HIDDEN = ("/var/lib", "/var/log", "/run", "/dev", "/proc")
 
 
-def child_of(parent: subprocess.Popen[bytes], deadline_seconds: float = 5) -> int:
+def child_of(parent: subprocess.Popen[bytes], deadline_seconds: float = 60) -> int:
     """The PID, as the machine counts it, of a forking program's (nsenter, unshare) one child (proc(5), children)."""
     deadline = time.monotonic() + deadline_seconds
     while time.monotonic() < deadline:
@@ -140,11 +141,21 @@ class Program:
         self._pidfd = os.pidfd_open(self.pid)
 
     def alive(self) -> bool:
-        return self._entering is not None and self._entering.poll() is None
+        entering = self._entering  # once: another thread may bury it meanwhile
+        return entering is not None and entering.poll() is None
 
     def kill(self, number: signal.Signals) -> None:
         """Sends a signal to this very process: a PID that was used again is not hit."""
         signal.pidfd_send_signal(self._pidfd, number)
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """It does nothing meanwhile, and finds all that came when it goes on."""
+        self.pause()
+        try:
+            yield
+        finally:
+            self.go_on()
 
     def pause(self) -> None:
         """SIGSTOP: it lives and does nothing, until `go_on`."""

@@ -11,6 +11,7 @@ import json
 import os
 import tarfile
 from pathlib import Path
+from typing import NamedTuple
 
 from tests.cluster import debian
 from tests.cluster.cache import cached, digest_of_files
@@ -20,6 +21,7 @@ DEBIAN = "docker.io/library/debian:bookworm-slim"
 UBUNTU_STAND_IN = "docker.io/library/ubuntu:focal"
 SANDBOX_IMAGE = "docker.io/library/furiosa-npu-test-pause:1"
 _ARCHIVE = "image.tar"
+_LAYERS = "layers.json"
 _PIP_FOLDER = "/etc/xdg/pip"
 
 
@@ -54,8 +56,21 @@ def debian_archive() -> Path:
     return _debian_archive("image-debian", DEBIAN)
 
 
-def product_archive(repository: Path, image: str, inputs: tuple[str, ...]) -> Path:
-    """The product's image from `Containerfile`. `inputs`: the files and folders that go into it."""
+class Built(NamedTuple):
+    """An image that was built from the Containerfile."""
+
+    archive: Path
+    """docker-archive"""
+    layers: tuple[tuple[str, ...], ...]
+    """the digests of its layers' bytes (OCI image-spec, DiffIDs), of each time that it was built"""
+
+
+def product(
+    repository: Path, image: str, inputs: tuple[str, ...], architecture: str, times: int, thing: str = "image"
+) -> Built:
+    """The product's image from `Containerfile`. `inputs`: the files and folders that go in; `architecture`: Debian's
+    name of it; `times`: how often it is built, from nothing each time; `thing`: its name in the cache.
+    """
     base = debian_archive()
     files = digest_of_files(repository, inputs)
 
@@ -65,14 +80,28 @@ def product_archive(repository: Path, image: str, inputs: tuple[str, ...]) -> Pa
         environment = {"BUILDAH_ISOLATION": "chroot", "TMPDIR": str(folder)}
         run([*buildah, "pull", f"docker-archive:{base}"], environment=environment)
         file = f"--file={repository / 'Containerfile'}"
-        build = [*buildah, "bud", "--pull=never", f"--tag={image}", _egress(folder / "egress"), file, str(repository)]
-        log = run(build, environment=environment, deadline_seconds=1500)
-        (folder / "build.log").write_text(log)
+        build = [
+            *buildah,
+            "bud",
+            "--pull=never",
+            f"--build-arg=TARGETARCH={architecture}",
+            _egress(folder / "egress"),
+            file,
+        ]
+        layers = []
+        for number in range(times):
+            log = run([*build, f"--tag={image}", str(repository)], environment=environment, deadline_seconds=1500)
+            (folder / f"build-{number}.log").write_text(log)
+            layers.append(json.loads(run([*buildah, "inspect", "--type=image", image]))["OCIv1"]["rootfs"]["diff_ids"])
+        (folder / _LAYERS).write_text(json.dumps(layers))
         target = f"docker-archive:{folder / _ARCHIVE}:docker.io/library/{image}"
         run([*buildah, "push", image, target], environment=environment)
         run(["rm", "-rf", str(storage), str(folder / "egress")])
 
-    return cached("image-product", {"recipe": 1, "image": image, "base": str(base), "files": files}, make) / _ARCHIVE
+    key = {"recipe": 2, "image": image, "base": str(base), "files": files, "architecture": architecture, "times": times}
+    folder = cached(f"{thing}-{architecture}", key, make)
+    layers = tuple(map(tuple, json.loads((folder / _LAYERS).read_text())))
+    return Built(folder / _ARCHIVE, layers)
 
 
 def _egress(folder: Path) -> str:

@@ -1,7 +1,10 @@
 """A node: a host with containerd and a kubelet."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import yaml
 
@@ -26,6 +29,8 @@ class Node:
         self._settings = host.folder / "settings"
         self._settings.mkdir()
         network.write_pod_network(self._settings / "cni", number)
+        self._static_pods = self._settings / "static-pods"
+        self._static_pods.mkdir()
         self._write("resolv.conf", f"nameserver {network.CONTROL_PLANE}\n")
         containerd_config = self._write("containerd.toml", _containerd_config(self._settings))
         kubelet_config = self._write(
@@ -66,6 +71,16 @@ class Node:
     def import_image(self, archive: Path) -> None:
         """Puts a docker archive's images into containerd, where the kubelet finds them."""
         self.run(["ctr", "--namespace=k8s.io", "images", "import", str(archive)], deadline_seconds=300)
+
+    @contextmanager
+    def static_pod(self, pod: dict[str, Any]) -> Iterator[None]:
+        """The kubelet runs it meanwhile, by a manifest of its own; the API server has its mirror, `NAME-NODE`."""
+        manifest = self._static_pods / f"{pod['metadata']['name']}.json"
+        manifest.write_text(json.dumps(pod))
+        try:
+            yield
+        finally:
+            manifest.unlink()
 
     def _write(self, name: str, text: str) -> Path:
         file = self._settings / name
@@ -111,6 +126,7 @@ def _kubelet_config(settings: Path, client_authority: Path, cgroup: str) -> dict
         "clusterDNS": [network.DNS_SERVICE],
         "clusterDomain": "cluster.local",
         "resolvConf": str(settings / "resolv.conf"),
+        "staticPodPath": str(settings / "static-pods"),
         "failSwapOn": False,
         "evictionHard": {"memory.available": "0%", "nodefs.available": "0%", "imagefs.available": "0%"},
         "imageGCHighThresholdPercent": 100,

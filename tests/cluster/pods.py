@@ -39,3 +39,13 @@ def pod(
 def npu_pod(name: str, npus: Mapping[str, int], node: str | None = None) -> dict[str, Any]:
     """A pod of one container that lives until it is deleted."""
     return pod(name, [container("linux", npus)], node)
+
+
+def job(name: str, of: Mapping[str, Any], **spec: Any) -> dict[str, Any]:
+    """A Job of pods like this one."""
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {"name": name},
+        "spec": {"template": {"spec": of["spec"]}, **spec},
+    }

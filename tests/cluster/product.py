@@ -1,12 +1,17 @@
 """The product as a user installs it: the image built from the Containerfile, the manifests applied."""
 
 import re
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import furiosa_npu
+from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from tests.cluster import images
+from tests.cluster.chaos.records import parse_checkpoint
 from tests.cluster.cluster import Cluster, stage
+from tests.cluster.images import Built
+from tests.cluster.node import Node
 from tests.cluster.pods import ALPHA, PLAIN
 from tests.cluster.simulation import FOLDER, Simulation
 
@@ -16,7 +21,8 @@ OVERLAY = REPOSITORY / "kubernetes/overlays/simulated"
 DEPLOYMENTS = REPOSITORY / "kubernetes/deployments"
 SCENARIO = REPOSITORY / "examples/scenarios/haps.yaml"
 CARDS_A_NODE = 2
-_IMAGE_INPUTS = (
+PLUGIN = "furiosa-npu-plugin"
+IMAGE_INPUTS = (
     "Containerfile",
     ".containerignore",
     "requirements.txt",
@@ -24,15 +30,26 @@ _IMAGE_INPUTS = (
     "README.md",
     "src",
     "static",
+    "image",
 )
 
 
+def built(architecture: str = "amd64") -> Built:
+    """The shipped image, unless it is in the cache built as the README says; for this machine twice, to compare."""
+    inputs = tuple(name for name in IMAGE_INPUTS if (REPOSITORY / name).exists())
+    return images.product(REPOSITORY, IMAGE, inputs, architecture, times=2 if architecture == "amd64" else 1)
+
+
+def is_seen(cluster: Cluster, daemon_set: str) -> bool:
+    """The controller knows the newest template of a DaemonSet of kube-system."""
+    found = cluster.get("daemonset", "--namespace=kube-system", daemon_set)
+    return bool(found["status"]["observedGeneration"] == found["metadata"]["generation"])
+
+
 def load_image(cluster: Cluster) -> None:
-    """Builds the shipped image, unless it is in the cache, and puts it on every node."""
+    """Puts the shipped image on every node."""
     with stage("the product's image"):
-        inputs = tuple(name for name in _IMAGE_INPUTS if (REPOSITORY / name).exists())
-        archive = images.product_archive(REPOSITORY, IMAGE, inputs)
-        cluster.load(archive)
+        cluster.load(built().archive)
 
 
 class Product:
@@ -48,18 +65,18 @@ class Product:
             self.wait_until_offered()
 
     def agents(self, name: str) -> dict[str, dict[str, Any]]:
-        """The pods of a DaemonSet by their node."""
+        """The pods of a DaemonSet by their node; one that no scheduler has seen yet is not among them."""
         items = self.cluster.get("pods", "--namespace=kube-system")["items"]
         owned = [item for item in items if item["metadata"]["ownerReferences"][0]["name"] == name]
-        return {item["spec"]["nodeName"]: item for item in owned}
+        return {item["spec"]["nodeName"]: item for item in owned if "nodeName" in item["spec"]}
 
     def in_plugin(self, node: str, *argv: str) -> str:
         """Standard output of a command run in the plugin's container on a node."""
-        name = self.agents("furiosa-npu-plugin")[node]["metadata"]["name"]
+        name = self.agents(PLUGIN)[node]["metadata"]["name"]
         return self.cluster.kubectl("exec", "--namespace=kube-system", name, "--", *argv)
 
     def plugin_log(self, node: str) -> str:
-        name = self.agents("furiosa-npu-plugin")[node]["metadata"]["name"]
+        name = self.agents(PLUGIN)[node]["metadata"]["name"]
         return self.cluster.kubectl("logs", "--namespace=kube-system", name)
 
     def status(self, node: str) -> dict[str, tuple[str, ...]]:
@@ -74,25 +91,52 @@ class Product:
         return (folder / "device_uuid").read_text().strip()
 
     def restart_plugins(self) -> None:
-        """Deletes the plugins' pods, all at once; returns when others are Ready."""
-        name = "furiosa-npu-plugin"
-        self.cluster.kubectl("delete", "pods", "--namespace=kube-system", f"--selector=app.kubernetes.io/name={name}")
-        self.cluster.kubectl("rollout", "status", "--namespace=kube-system", f"daemonset/{name}")
+        """Deletes the plugins' pods, all at once; returns when others are Ready: registered with their kubelets."""
+        before = self.agents(PLUGIN)
+        self.delete_plugins()
+        self.cluster.wait("other plugins to be Ready", lambda: self._are_ready_and_others(before))
+
+    def delete_plugins(self) -> None:
+        """All at once; returns when they are gone.
+
+        Others come, of the newest template: a controller that has not seen it yet would make them of the one before.
+        """
+        self.cluster.wait(f"the controller to have seen {PLUGIN}", lambda: is_seen(self.cluster, PLUGIN))
+        self.cluster.kubectl("delete", "pods", "--namespace=kube-system", f"--selector=app.kubernetes.io/name={PLUGIN}")
+
+    def _are_ready_and_others(self, before: dict[str, dict[str, Any]]) -> bool:
+        """By the pods themselves: their DaemonSet's status may not have seen yet that the ones of before are gone."""
+        uids = {pod["metadata"]["uid"] for pod in before.values()}
+        now = self.agents(PLUGIN)
+        return now.keys() == {node.name for node in self.npu_nodes} and all(
+            pod["metadata"]["uid"] not in uids and all(one["ready"] for one in pod["status"]["containerStatuses"])
+            for pod in now.values()
+        )
 
     def allocatable(self, node: str, resource: str) -> int:
         """How many NPUs the scheduler may give out on a node under one name."""
         status = self.cluster.get("node", node)["status"]
         return int(status["allocatable"].get(resource, "0"))
 
-    def wait_allocatable(self, node: str, resource: str, count: int, deadline_seconds: float = 40) -> None:
+    def wait_allocatable(self, node: str, resource: str, count: int) -> None:
         self.cluster.wait(
             f"{count} x {resource} allocatable on {node}",
             lambda: self.allocatable(node, resource) == count,
-            deadline_seconds,
         )
 
     def wait_until_offered(self) -> None:
-        """All cards of both nodes can be asked for, under both names."""
+        """All cards of both nodes can be asked for, under both names.
+
+        The kubelet's own list is looked at first: what a node's status says may be ten seconds old.
+        """
         for node in self.npu_nodes:
+            self.cluster.wait(f"the kubelet of {node.name} to have all cards listed", partial(_lists_all, node))
             for resource in (ALPHA, PLAIN):
-                self.wait_allocatable(node.name, resource, CARDS_A_NODE, deadline_seconds=90)
+                self.wait_allocatable(node.name, resource, CARDS_A_NODE)
+
+
+def _lists_all(node: Node) -> bool:
+    """As its kubelet was told last."""
+    checkpoint = node.path(f"/var/lib/kubelet/device-plugins/{FILE_NAME}")
+    offered = parse_checkpoint(0.0, checkpoint.read_text()).offered if checkpoint.exists() else {}
+    return [len(offered.get(resource, ())) for resource in (ALPHA, PLAIN)] == [CARDS_A_NODE] * 2

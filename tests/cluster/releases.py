@@ -51,7 +51,7 @@ class Release(NamedTuple):
         return self.number
 
 
-def _of_module(name: str, number: str, path: str, packages: Mapping[str, str]) -> Component:
+def of_module(name: str, number: str, path: str, packages: Mapping[str, str]) -> Component:
     """Built from a Go module; `packages`: program to its package's place in the module."""
 
     def build(number: str, folder: Path) -> None:
@@ -78,13 +78,13 @@ KUBERNETES_1_37 = Release(
     "1.37.2",
     (
         Component("kubernetes", "1.37.2", PROGRAMS, build_from_modules, {"recipe": 1}),
-        _of_module(
+        of_module(
             "containerd",
             "2.4.2",
             "github.com/containerd/containerd/v2",
             {"containerd": "cmd/containerd", _SHIM: f"cmd/{_SHIM}", "ctr": "cmd/ctr"},
         ),
-        _of_module("etcd", "3.7.3", "go.etcd.io/etcd/server/v3", {"etcd": ""}),
+        of_module("etcd", "3.7.3", "go.etcd.io/etcd/server/v3", {"etcd": ""}),
     ),
     kubelet_flags=(),
     kubelet_settings={

@@ -11,13 +11,15 @@ import secrets
 import shutil
 import signal
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 from tests.cluster import cgroups
 from tests.cluster.cache import cache_folder
 
-_KEPT_LOGS = 5
+_KEPT_LOGS = 40
 
 
 class Run:
@@ -25,11 +27,10 @@ class Run:
 
     def __init__(self) -> None:
         runs_folder().mkdir(parents=True, exist_ok=True)
-        self.id = f"{time.strftime('%m%d-%H%M%S')}-{secrets.token_hex(2)}"
+        self.id = run_id(time.localtime(), secrets.token_hex(2))
         self.folder = runs_folder() / self.id
         self.logs = self.folder / "logs"
-        with (cache_folder() / ".runs.lock").open("w") as beginning:  # a folder without its lock would look dead
-            fcntl.flock(beginning, fcntl.LOCK_EX)
+        with _alone():  # a folder without its lock would look dead
             sweep()
             self.logs.mkdir(parents=True)
             self.lock: IO[str] = (self.folder / "lock").open("w")
@@ -45,8 +46,22 @@ class Run:
         (self.folder / "run.json").write_text(json.dumps({"holders": known}))
 
     def close(self) -> None:
-        self.lock.close()
-        clear(self.folder)
+        with _alone():  # the next run would clear it, too
+            self.lock.close()
+            clear(self.folder)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """No other run begins or ends meanwhile."""
+    with (cache_folder() / ".runs.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def run_id(begun: time.struct_time, chance: str) -> str:
+    """Later runs come later by name."""
+    return f"{time.strftime('%Y%m%d-%H%M%S', begun)}-{chance}"
 
 
 def runs_folder() -> Path:
@@ -102,7 +117,8 @@ def end(folder: Path) -> None:
     deadline = time.monotonic() + 20
     while lives(folder) and time.monotonic() < deadline:
         time.sleep(0.1)
-    clear(folder)
+    with _alone():
+        clear(folder)
 
 
 def clear(folder: Path) -> None:

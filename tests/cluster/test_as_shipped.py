@@ -11,7 +11,6 @@ import pytest
 from tests.cluster import privilege
 from tests.cluster.cluster import Cluster
 from tests.cluster.product import DEPLOYMENTS
-from tests.cluster.workloads import GONE_SECONDS
 
 NODE = "plain-node01"
 FAMILY = "alpha.furiosa.ai/npu.family"
@@ -45,11 +44,9 @@ def shipped(cluster_with_image: Cluster) -> Iterator[Shipped]:
     tried[privilege.LABELLER] = privilege.try_inside(cluster, privilege.LABELLER, NODE, "/dev")
     yield Shipped(cluster, before, tried)
     for manifest in (PLUGIN, LABELLER):
-        cluster.kubectl("delete", "--ignore-not-found", f"--filename={manifest}", "--timeout=60s")
+        cluster.kubectl("delete", "--ignore-not-found", f"--filename={manifest}")
     cluster.kubectl("label", "node", NODE, f"{FAMILY}-")
-    cluster.wait(
-        "the agents' pods to end", lambda: not cluster.get("pods", "--namespace=kube-system")["items"], GONE_SECONDS
-    )
+    cluster.wait("the agents' pods to end", lambda: not cluster.get("pods", "--namespace=kube-system")["items"])
 
 
 def readiness(cluster: Cluster, name: str) -> tuple[int, int]:

@@ -2,7 +2,7 @@
 
 import json
 
-from tests.cluster.cluster import NODE_NAMES, Cluster
+from tests.cluster.cluster import NODE_NAMES, PATIENCE_SECONDS, Cluster
 from tests.cluster.releases import Release
 
 POD = """
@@ -28,7 +28,8 @@ def test_three_nodes_of_the_release_are_ready(cluster: Cluster, release: Release
 def test_a_pod_runs_and_answers_exec_and_logs(cluster: Cluster) -> None:
     """Scheduler, kubelet, containerd, pod network and the way from API server to kubelet work."""
     cluster.kubectl("apply", "--filename=-", stdin=POD)
-    cluster.kubectl("wait", "--for=condition=Ready", "pod/plain-pod", "--timeout=60s")
+    cluster.kubectl("wait", "--for=condition=Ready", "pod/plain-pod", f"--timeout={PATIENCE_SECONDS:.0f}s")
     assert cluster.kubectl("exec", "plain-pod", "--", "/bin/bash", "-c", "echo $((6 * 7))") == "42\n"
-    assert cluster.kubectl("logs", "plain-pod") == "started\n"
+    said = cluster.wait("the pod to say something", lambda: cluster.kubectl("logs", "plain-pod"))
+    assert said == "started\n"
     cluster.kubectl("delete", "pod", "plain-pod", "--grace-period=1")

@@ -3,7 +3,9 @@
 import os
 import pty
 import subprocess
+import threading
 
+from tests.cluster.cluster import PATIENCE_SECONDS
 from tests.cluster.product import DEPLOYMENTS, Product
 from tests.cluster.workloads import Workloads
 
@@ -97,6 +99,8 @@ def typed(product: Product, keys: str) -> str:
     ours, theirs = pty.openpty()
     argv = [str(product.cluster.run.folder / "kubectl"), "exec", "npu-pod", "-it", "--", "/bin/bash"]
     shell = subprocess.Popen(argv, stdin=theirs, stdout=theirs, stderr=theirs, start_new_session=True)
+    hangs = threading.Timer(PATIENCE_SECONDS, shell.kill)
+    hangs.start()
     os.close(theirs)
     os.write(ours, keys.encode())
     seen = b""
@@ -106,5 +110,7 @@ def typed(product: Product, keys: str) -> str:
     except OSError:  # EIO: the other end was closed (pty(7))
         pass
     os.close(ours)
-    assert shell.wait(30) == 0
+    status = shell.wait()
+    hangs.cancel()
+    assert status == 0
     return seen.decode()

@@ -5,8 +5,11 @@ from typing import Any
 import pytest
 
 from tests.cluster import privilege
+from tests.cluster.cluster import Cluster
+from tests.cluster.commands import CommandFailed
 from tests.cluster.privilege import LABELLER, PLUGIN, RIGHTS
-from tests.cluster.product import Product
+from tests.cluster.product import DEPLOYMENTS, Product
+from tests.cluster.releases import KUBERNETES_1_20
 from tests.cluster.simulation import FOLDER
 
 NODE = "warboy-node01"
@@ -83,3 +86,12 @@ def rights_of(row: str) -> set[tuple[str, str]]:
     """(verb, resource) of a row such as `nodes   []   []   [get patch]`."""
     resource, *_ = row.split()
     return {(verb, resource) for verb in row.rpartition("[")[2].rstrip("]").split()}
+
+
+@pytest.mark.only_on(KUBERNETES_1_20, why="newer ones know the policies: test_planes has them")
+def test_a_cluster_that_knows_no_admission_policies_says_so(cluster: Cluster) -> None:
+    """Their file alone is refused, as docs/security.md has it."""
+    with pytest.raises(CommandFailed) as refused:
+        cluster.kubectl("apply", f"--filename={DEPLOYMENTS / 'admission-policies.yaml'}")
+    assert 'no matches for kind "ValidatingAdmissionPolicy"' in str(refused.value)
+    assert not refused.value.output

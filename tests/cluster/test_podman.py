@@ -1,5 +1,6 @@
 """The README's way without Kubernetes: Podman, as Debian has it, gives a container its NPU by CDI."""
 
+import json
 import os
 import subprocess
 import sys
@@ -7,7 +8,8 @@ from pathlib import Path
 
 from furiosa_npu.simulator import Simulation, parse_scenario
 from tests.cluster.images import ubuntu_archive
-from tests.docs.markdown import ENGLISH, blocks
+from tests.cluster.product import built
+from tests.docs.markdown import ENGLISH, REPOSITORY, blocks, commands
 
 TWO_WARBOYS = "cards: [{family: warboy}, {family: warboy}]"
 NPU0 = ["npu0", "npu0_mgmt", "npu0ch0", "npu0ch1", "npu0ch2", "npu0ch3", "npu0pe0", "npu0pe0-1", "npu0pe1"]
@@ -65,3 +67,13 @@ def test_a_container_of_podman_gets_its_npu_and_no_other(tmp_path: Path) -> None
         FURIOSA_SYSFS_ROOT=simulation.roots.sysfs,
     )
     assert [name for name in listed.split() if name.startswith("npu")] == NPU0
+
+
+def test_the_bill_of_materials_comes_out_of_a_container_that_never_ran(tmp_path: Path) -> None:
+    """The document's two lines; the image has nothing that could copy it out."""
+    shown = "\n".join(commands(REPOSITORY / "docs/image.md"))
+    listed = _run(
+        tmp_path, f"cd {tmp_path}\npodman load --quiet --input {built().archive} >&2\n{shown} >&2\ncat *.spdx.json"
+    )
+    bill = json.loads(listed[listed.index("{") :])  # after the container's id
+    assert {"furiosa-npu", "furiosactl", "grpclib", "libc6"} <= {package["name"] for package in bill["packages"]}

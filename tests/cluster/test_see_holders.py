@@ -15,6 +15,7 @@ from tests.cluster import described
 from tests.cluster.cluster import Cluster
 from tests.cluster.described import EventRow
 from tests.cluster.hosts import Program
+from tests.cluster.pages import FUSER
 from tests.cluster.pods import ALPHA
 from tests.cluster.product import DEPLOYMENTS, REPOSITORY, Product
 from tests.cluster.product import OVERLAY as SIMULATED
@@ -110,7 +111,10 @@ def test_perf_regs_that_are_closed_are_read_and_do_not_make_a_card_busy(seeing: 
     modes = node.shell(f"stat --format=%a {FOLDER}/sys/class/npu_mgmt/npu?pe*/perf_regs").split()
     assert modes == ["0"] * 6
     seeing.wait_until_offered()
-    assert {name: state for name, (_, state, *_) in seeing.status(NODE).items()} == {"npu0": "idle", "npu1": "idle"}
+    idle = {"npu0": "idle", "npu1": "idle"}
+    seeing.cluster.wait(
+        "both to be idle", lambda: {name: state for name, (_, state, *_) in seeing.status(NODE).items()} == idle
+    )
     assert "perf_regs of npu0pe0, npu0pe1, npu0pe0-1 can be read" in seeing.plugin_log(NODE)
 
 
@@ -120,13 +124,15 @@ def test_a_process_of_another_user_is_named_with_its_id_and_command(seeing: Prod
     with holder(seeing, "npu1") as pid:
         reason = f"in use by process {pid} (python3), which no pod served here accounts for"
         seeing.cluster.wait(
-            "the card to be seen in use", lambda: seeing.status(NODE)["npu1"][1:3] == ("occupied", reason), 20
+            "the card to be seen in use", lambda: seeing.status(NODE)["npu1"][1:3] == ("occupied", reason)
         )
         said = EventRow("Warning", "NPUOccupied", "furiosa-npu-plugin", "")
         said = said._replace(message=f"npu1 ({seeing.uuid(NODE, 'npu1')}) is occupied: {reason}")
-        seeing.cluster.wait("the event", lambda: said in described.events(seeing.cluster, "node", NODE), 10)
+        seeing.cluster.wait("the event", lambda: said in described.events(seeing.cluster, "node", NODE))
+        named = FUSER.replace("/dev/npu0", f"{FOLDER}/dev/npu1")
+        assert f" {pid} " in seeing.cluster.node(NODE).shell(f"{named} 2>&1")
         seeing.wait_allocatable(NODE, ALPHA, 1)
-    seeing.cluster.wait("the card to be idle", lambda: seeing.status(NODE)["npu1"][1] == "idle", 20)
+    seeing.cluster.wait("the card to be idle", lambda: seeing.status(NODE)["npu1"][1] == "idle")
 
 
 def test_what_the_device_cgroup_keeps_from_it_is_said(seeing: Product) -> None:

@@ -7,11 +7,12 @@ from typing import Any
 
 import pytest
 
+from tests.cluster.cluster import PATIENCE_SECONDS
 from tests.cluster.hosts import Program
 from tests.cluster.pods import ALPHA, PLAIN, npu_pod
 from tests.cluster.product import Product
 from tests.cluster.watched import watched_node
-from tests.cluster.workloads import GONE_SECONDS, Workloads
+from tests.cluster.workloads import Workloads
 
 NODE = "warboy-node01"
 FAMILY = "alpha.furiosa.ai/npu.family"
@@ -56,7 +57,7 @@ def test_a_labeller_upgrade_leaves_label_and_plugin_pod_alone(product: Product) 
         product.cluster.kubectl("rollout", "restart", "--namespace=kube-system", "daemonset/furiosa-npu-labeller")
         product.cluster.kubectl(
             *("rollout", "status", "--namespace=kube-system", "daemonset/furiosa-npu-labeller"),
-            deadline_seconds=3 * GONE_SECONDS,
+            deadline_seconds=3 * PATIENCE_SECONDS,
         )
     assert product.agents("furiosa-npu-labeller")[NODE]["metadata"]["uid"] != old
     assert set(seen) == {"warboy"}
@@ -101,24 +102,15 @@ def test_a_noexec_host_tools_folder_is_named_in_an_error(product: Product) -> No
     node = product.cluster.node(NODE)
     node.shell(f"mount -t tmpfs -o noexec tools {TOOLS}")
     try:
-        restart_plugin(product)
-        said = product.cluster.wait("the plugin to name the folder", lambda: complaint(product), 90)
+        product.delete_plugins()
+        said = product.cluster.wait("the plugin to name the folder", lambda: complaint(product))
         assert TOOLS in said
     finally:
         node.shell(f"umount --lazy {TOOLS}")
-        restart_plugin(product)
+        product.restart_plugins()
     product.wait_until_offered()
-
-
-def restart_plugin(product: Product) -> None:
-    """Deletes the node's plugin pod; its DaemonSet makes another."""
-    name = product.agents("furiosa-npu-plugin")[NODE]["metadata"]["name"]
-    product.cluster.kubectl("delete", "pod", "--namespace=kube-system", name, deadline_seconds=GONE_SECONDS)
-    product.cluster.wait("another plugin pod", lambda: NODE in product.agents("furiosa-npu-plugin"))
 
 
 def complaint(product: Product) -> str | None:
     """The line in which the plugin speaks of noexec."""
-    name = product.agents("furiosa-npu-plugin")[NODE]["metadata"]["name"]
-    lines = product.cluster.kubectl("logs", "--namespace=kube-system", name).splitlines()
-    return next((line for line in lines if "noexec" in line), None)
+    return next((line for line in product.plugin_log(NODE).splitlines() if "noexec" in line), None)

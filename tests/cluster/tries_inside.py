@@ -42,6 +42,14 @@ def mount_points() -> list[str]:
         return [line.split()[4] for line in lines]
 
 
+def mode_of(path: str, look: Callable[[str], os.stat_result]) -> int:
+    """0 for what has just gone: /sys and terminals come and go with what else runs on the machine."""
+    try:
+        return look(path).st_mode
+    except FileNotFoundError:
+        return 0
+
+
 def make_a_file_in(folder: str) -> None:
     path = os.path.join(folder, TRIED)
     os.close(os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
@@ -66,7 +74,7 @@ def written() -> tuple[dict[str, list[str]], dict[str, dict[str, int]]]:
     for folder, folders, files in os.walk("/"):
         if folder == "/":
             folders.remove("proc")
-        regular = [path for name in files if stat.S_ISREG(os.lstat(path := os.path.join(folder, name)).st_mode)]
+        regular = [path for name in files if stat.S_ISREG(mode_of(path := os.path.join(folder, name), os.lstat))]
         tries = [(folder, outcome(partial(make_a_file_in, folder)))]
         tries += [(path, outcome(partial(open_for_writing, path))) for path in regular]
         for path, how in tries:
@@ -88,7 +96,7 @@ def opened(devfs_root: str) -> dict[str, str]:
     for folder, _, files in os.walk(devfs_root):
         for name in files:
             path = os.path.join(folder, name)
-            if stat.S_ISCHR(os.stat(path).st_mode):
+            if stat.S_ISCHR(mode_of(path, os.stat)):
                 found[path] = outcome(partial(open_device, path))
     return found
 

@@ -1,10 +1,12 @@
-"""A node as a watch tells of it: every state that it had, not the last alone."""
+"""Objects as a watch tells of them: every state that they had, not the last alone, and when."""
 
 import json
 import subprocess
+import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, NamedTuple
 
 from tests.cluster.cluster import Cluster
 
@@ -22,6 +24,36 @@ def watched_node(cluster: Cluster, node: str) -> Iterator[Callable[[], list[dict
     finally:
         watch.terminate()
         watch.wait()
+
+
+class Told(NamedTuple):
+    """One event of a watch."""
+
+    at: float
+    """when it came here, in seconds since 1970"""
+    object: dict[str, Any]
+
+
+@contextmanager
+def watched(cluster: Cluster, path: str) -> Iterator[Callable[[], list[Told]]]:
+    """Gives a function for what was told so far of the objects of a list, by its path at the API server; of those that
+    were there first, too.
+    """
+    told: list[Told] = []
+    words = [str(cluster.run.folder / "kubectl"), "get", f"--raw={path}?watch=true"]
+    with subprocess.Popen(words, stdout=subprocess.PIPE) as watch:
+
+        def listen() -> None:
+            whole = (line for line in watch.stdout or () if line.endswith(b"\n"))  # the last may be cut short
+            told.extend(Told(time.time(), json.loads(line)["object"]) for line in whole)
+
+        listener = threading.Thread(target=listen)
+        listener.start()
+        try:
+            yield lambda: list(told)
+        finally:
+            watch.terminate()
+            listener.join()
 
 
 def _objects_in(stream: str) -> Iterator[dict[str, Any]]:

@@ -14,9 +14,12 @@ from furiosa_npu.dra_driver import driver_metrics
 from furiosa_npu.dra_driver.settings import PROGRAM as DRA_DRIVER
 from furiosa_npu.node_labeller import pages as labeller_pages
 from furiosa_npu.node_labeller.settings import PROGRAM as LABELLER
+from furiosa_npu.watch.card_metrics import WatchFigures
 from tests.docs.markdown import REPOSITORY
 
 DOCUMENT = REPOSITORY / "docs/configuration.md"
+
+NOTHING = WatchFigures(None, 0)
 
 Table = list[list[str]]
 
@@ -38,8 +41,8 @@ def metric_tables() -> dict[str, Table]:
     """Rows by the line that introduces them."""
     condition = labeller_pages.Condition(None, None, 0, 60, None, None, Counter())
     return {
-        "`/metrics` of the plugin:": _metrics(plugin_metrics.page({}, {}, plugin_metrics.Counts(()), {}, None, 0)),
-        "`/metrics` of the DRA driver:": _metrics(driver_metrics.page({}, {}, driver_metrics.Counts(), 0, None, 0)),
+        "`/metrics` of the plugin:": _metrics(plugin_metrics.page({}, {}, plugin_metrics.Counts(()), {}, NOTHING)),
+        "`/metrics` of the DRA driver:": _metrics(driver_metrics.page({}, {}, driver_metrics.Counts(), 0, NOTHING)),
         "`/metrics` of the labeller:": _parsed_metrics(labeller_pages.metrics(condition)),
     }
 

@@ -41,14 +41,14 @@ def fault_rows() -> list[list[str]]:
             f"`{kind.usage}`",
             _default(kind),
             kind.what,
-            "through a mount" if kind.through_a_mount else "in DIR, and through a mount",
+            f"through a mount of DIR/{kind.through}" if kind.through else "in DIR, and through a mount",
         ]
         for kind in KINDS
     ]
 
 
 def _default(kind: FaultKind) -> str:
-    if kind.name == "device-file-missing":
+    if kind.name in ("device-file-missing", "hang-open"):
         return ", ".join(f"`{name}` ({family})" for family, name in WIDEST_FUSED.items())
     return f"`{kind.default}`" if kind.default else ""
 

@@ -1,5 +1,6 @@
 """docs/claims.md says what a claim may ask for, and each reason for which it is refused."""
 
+import fcntl
 import re
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +13,7 @@ from furiosa_npu.dra_driver.claim import NotFetched, parse_claim
 from furiosa_npu.dra_driver.claim_cdi import file_name
 from furiosa_npu.dra_driver.fields import FieldError
 from furiosa_npu.dra_driver.npu_config import DRIVERS_OWN, NpuConfig
-from furiosa_npu.dra_driver.state_file import FILE_NAME
+from furiosa_npu.dra_driver.state_file import FILE_NAME, LOCK_NAME
 from tests.docs.markdown import REPOSITORY, blocks, code, tables
 from tests.unit.claims import DRIVER, UIDS, claim, claim_document, config, part, result, whole
 from tests.unit.readings import warboy
@@ -87,6 +88,12 @@ def _with(change: Callable[[Desk], Any]) -> Callable[[Desk], None]:
     return changed
 
 
+def _hangs(desk: Desk) -> None:
+    desk.allocated(TRAIN, "npu-w0")
+    desk.open_files.append(open(desk.path.with_name(LOCK_NAME), "rb"))  # noqa: SIM115  # as long as the lock is held
+    fcntl.flock(desk.open_files[0], fcntl.LOCK_EX)
+
+
 REFUSED: list[Callable[[Desk], None]] = [
     lambda desk: None,
     _fetched(lambda document: document["metadata"].update(uid=UIDS[9])),
@@ -102,6 +109,7 @@ REFUSED: list[Callable[[Desk], None]] = [
     _fetched(lambda document: document["status"]["allocation"]["devices"]["config"].append(config({"x": 1}))),
     _with(lambda desk: (desk.cdi / file_name(TRAIN.uid)).mkdir()),
     _with(lambda desk: Path(f"{desk.path}.new").mkdir()),
+    _hangs,
     _with(lambda desk: desk.path.write_text("{")),
 ]
 

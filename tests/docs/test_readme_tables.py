@@ -7,13 +7,19 @@ import yaml
 
 from furiosa_npu.agent.options import Value
 from furiosa_npu.allocation.container_edits import container_edits
+from furiosa_npu.allocation.ledger import Holding
 from furiosa_npu.allocation.pe_form import PE_FORMS
+from furiosa_npu.allocation.pool import Unit
 from furiosa_npu.demo.pods import parse_pod
 from furiosa_npu.demo.story import NPU_POD
 from furiosa_npu.device_plugin.settings import PROGRAM as PLUGIN
-from furiosa_npu.hardware.reading import FAMILIES, Roots
+from furiosa_npu.dra_driver.settings import PROGRAM as DRA_DRIVER
+from furiosa_npu.hardware.reading import FAMILIES, Roots, Sensor
+from furiosa_npu.health.verdict import Verdict, WarningSign
 from furiosa_npu.node_labeller.labels import LABELS
 from furiosa_npu.node_labeller.settings import PROGRAM as LABELLER
+from furiosa_npu.watch.card_metrics import card_metrics
+from furiosa_npu.watch.kubelet_books import PodRef
 from furiosa_npu.watch.options import RESOURCES
 from tests.docs.markdown import ENGLISH, KOREAN, REPOSITORY, blocks, code, tables
 from tests.unit.readings import renegade, warboy
@@ -77,7 +83,8 @@ def test_the_option_table_is_complete_and_tells_the_defaults() -> None:
     declared = {f"--{option.name}": _shown(option.default) for option in (*LABELLER.options, *PLUGIN.options)}
     assert told.keys() == declared.keys()
     addresses = code(next(row[1] for row in _table("Option") if "--listen-address" in row[0]))
-    listen = [next(o.default for o in program.options if o.name == "listen-address") for program in (PLUGIN, LABELLER)]
+    programs = (PLUGIN, LABELLER, DRA_DRIVER)
+    listen = [next(o.default for o in program.options if o.name == "listen-address") for program in programs]
     assert addresses == [_shown(address) for address in listen]
     assert told | {"--listen-address": ""} == declared | {"--listen-address": ""}
 
@@ -86,3 +93,14 @@ def _shown(default: Value) -> str:
     if isinstance(default, bool):
         return "on" if default else "off"
     return "" if default in (None, ()) else str(default)
+
+
+def test_the_metrics_that_name_a_card_by_its_uuid_alone_are_these() -> None:
+    """All others that are about a card have its name, too; in both languages."""
+    card = warboy(0)._replace(sensors=(Sensor("temp", 1, "PEAK", 40000, None),))
+    unit = Unit("U", "U", card, Verdict("idle", "", "", 0.0, (WarningSign("throttling", ""),)))
+    held = {Holding(RESOURCES[0], "U"): (PodRef("default", "pod", "app"),)}
+    labels = {metric.name: [*metric.samples[0][0]] for metric in card_metrics({"U": unit}, held, {("U", "idle"): 1})}
+    nameless = sorted(name for name, of_one in labels.items() if "uuid" in of_one and "name" not in of_one)
+    for readme in (ENGLISH, KOREAN):
+        assert sorted(re.findall(r"`(furiosa_npu_\w+)`", readme.read_text(encoding="utf-8"))) == nameless

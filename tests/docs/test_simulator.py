@@ -3,7 +3,7 @@
 import re
 
 from furiosa_npu.simulator.faults import KINDS
-from furiosa_npu.simulator.mount import HUNG_READERS
+from furiosa_npu.simulator.mount import HUNG_CALLS
 from furiosa_npu.simulator.script import FIELDS, parse_script
 from tests.docs.simulator import DOCUMENT, rendered
 
@@ -31,4 +31,4 @@ def test_the_example_script_is_one() -> None:
 
 def test_the_bound_of_hung_readers_is_the_codes() -> None:
     """Who hangs more at once has to know."""
-    assert f"{HUNG_READERS} at most" in DOCUMENT.read_text(encoding="utf-8")
+    assert f"{HUNG_CALLS} at most" in DOCUMENT.read_text(encoding="utf-8")

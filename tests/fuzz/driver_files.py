@@ -40,7 +40,7 @@ def main() -> None:
         for number, format in enumerate(FORMATS):
             for position, text in enumerate(format.valid):
                 Path(corpus, f"{number}-{position}").write_bytes(bytes([number]) + text.encode())
-        atheris.Setup([sys.argv[0], *limits, "-max_len=512", "-timeout=5", corpus], one)
+        atheris.Setup([sys.argv[0], *limits, "-max_len=512", "-timeout=60", corpus], one)
         atheris.Fuzz()
 
 

@@ -46,6 +46,8 @@ class ApiServer:
     def __init__(self, host: str = "127.0.0.1", *, tls: bool = True, client_ca: bool = False, port: int = 0) -> None:
         self.nodes: dict[str, dict[str, str]] = {}
         """labels by name"""
+        self.written: dict[str, set[str]] = {}
+        """by node the labels that somebody wrote here, and so the managed fields name"""
         self.node_info: dict[str, dict[str, str]] = {}
         """`status.nodeInfo` by name"""
         self.conditions: dict[str, dict[str, dict[str, str]]] = {}
@@ -83,7 +85,7 @@ class ApiServer:
         self._server.server_close()
         self._thread.join()
 
-    def wait_for(self, count: int, deadline_seconds: float = 20) -> list[Seen]:
+    def wait_for(self, count: int, deadline_seconds: float = 60) -> list[Seen]:
         """The requests, once there are so many."""
         with self.changed:
             enough = self.changed.wait_for(lambda: len(self.seen) >= count, deadline_seconds)
@@ -121,10 +123,15 @@ class ApiServer:
                     self.nodes[name].pop(key, None)
                 else:
                     self.nodes[name][key] = value
+                    self.written.setdefault(name, set()).add(key)
         status_part = {"nodeInfo": self.node_info[name]} if name in self.node_info else {}
         return 200, {
             "kind": "Node",
-            "metadata": {"name": name, "labels": dict(self.nodes[name])},
+            "metadata": {
+                "name": name,
+                "labels": dict(self.nodes[name]),
+                "managedFields": [_managed(sorted(self.written.get(name, set()) & self.nodes[name].keys()))],
+            },
             "status": status_part,
         }
 
@@ -148,6 +155,12 @@ class ApiServer:
             return _status(404, f'events "{name}" not found')
         self.events[namespace, str(name)] |= body
         return 200, {"kind": "Event", "metadata": {"name": name}}
+
+
+def _managed(labels: list[str]) -> dict[str, object]:
+    """An entry of `metadata.managedFields`, as one that is made from a User-Agent."""
+    fields: dict[str, object] = {"f:metadata": {"f:labels": {f"f:{name}": {} for name in labels}}}
+    return {"manager": "furiosa-npu", "operation": "Update", "fieldsType": "FieldsV1", "fieldsV1": fields}
 
 
 def _status(code: int, message: str) -> Reply:
@@ -223,7 +236,7 @@ def _handler(server: ApiServer) -> type[BaseHTTPRequestHandler]:
                 return _status(401, "Unauthorized")
             return server.answer(self.command, self.path, self.headers.get("Content-Type"), body)
 
-        do_GET = do_PATCH = do_POST = handle_one
+        do_GET = do_PATCH = do_POST = do_DELETE = handle_one
 
         def log_message(self, format: str, *arguments: object) -> None:
             """The test's output stays the test's."""

@@ -10,7 +10,7 @@ from h2.events import DataReceived, ResponseReceived, StreamReset, TrailersRecei
 PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
 DATA, HEADERS, RST_STREAM, SETTINGS, PING, CONTINUATION = 0, 1, 3, 4, 6, 9
 ACK, END_STREAM, END_HEADERS = 1, 1, 4
-SECONDS = 20.0
+SECONDS = 60.0
 """Until a peer gives up"""
 
 

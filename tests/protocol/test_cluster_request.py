@@ -17,12 +17,15 @@ from furiosa_npu.cluster.child import Call
 from furiosa_npu.cluster.node import get_node, labels_of, patch_node_labels
 from tests.protocol.api_server import TLS, TOKEN, Seen, api_server, kubeconfig
 
+LONG = 60.0
+"""seconds that are never waited for: what comes has come long before"""
+
 
 def _ask(access: Access, request: ApiRequest, environment: Mapping[str, str] | None = None) -> Answer:
     """The answer, waited for on the descriptor as a loop would."""
     call = Call(access, (request,), environment=environment)
     while True:
-        assert select.select([call], [], [], 20)[0], "no answer within 20 s"
+        assert select.select([call], [], [], LONG)[0], "no answer"
         answers = call.receive()
         if answers is not None:
             return answers[0]
@@ -228,15 +231,15 @@ def test_an_abandoned_call_leaves_no_process_behind(tmp_path: Path) -> None:
     """The child is killed and reaped at once, even in the middle of a request."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
-        call = Call(Access(kubeconfig(tmp_path, url), timeout_seconds=5), (get_node("n1"),), lambda: 100.0)
-        assert call.deadline == 115.0
-        silent.settimeout(20)
+        call = Call(Access(kubeconfig(tmp_path, url), timeout_seconds=60), (get_node("n1"),), lambda: 100.0)
+        assert call.deadline == 280.0
+        silent.settimeout(LONG)
         connection, _ = silent.accept()
         started = time.monotonic()
         assert call.receive() is None
-        assert call.abandon() == (Answer(None, None, "the API server was asked and nothing came within 15 s"),)
-        assert time.monotonic() - started < 5
-        connection.settimeout(20)
+        assert call.abandon() == (Answer(None, None, "the API server was asked and nothing came within 180 s"),)
+        assert time.monotonic() - started < 30
+        connection.settimeout(LONG)
         while connection.recv(4096):
             pass  # the request; its end shows that the child is gone
         connection.close()
@@ -247,13 +250,13 @@ def test_a_child_that_dies_is_an_error(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         call = Call(Access(kubeconfig(tmp_path, url)), (get_node("n1"),))
-        silent.settimeout(20)
+        silent.settimeout(LONG)
         connection, _ = silent.accept()
         children = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
         for child in children:
             if "furiosa_npu.cluster.request" in Path(f"/proc/{child}/cmdline").read_text():
                 os.kill(int(child), signal.SIGKILL)
-        assert select.select([call], [], [], 20)[0]
+        assert select.select([call], [], [], LONG)[0]
         answers = call.receive()
         connection.close()
     assert answers == (Answer(None, None, "the child that asks the API server ended with -9 and without an answer"),)
@@ -266,7 +269,7 @@ def test_requests_of_one_call_go_over_one_connection_and_each_is_answered(tmp_pa
         call = Call(Access(kubeconfig(tmp_path, server.url)), [get_node(name) for name in ("n1", "n2", "n1")])
         answers = None
         while answers is None:
-            assert select.select([call], [], [], 20)[0]
+            assert select.select([call], [], [], LONG)[0]
             answers = call.receive()
         assert [answer.status for answer in answers] == [200, 404, 200]
         assert server.connections == 1
@@ -277,7 +280,7 @@ def test_what_was_answered_before_the_server_broke_off_counts(tmp_path: Path) ->
     with socket.create_server(("127.0.0.1", 0)) as server:
         url = f"http://127.0.0.1:{server.getsockname()[1]}"
         call = Call(Access(kubeconfig(tmp_path, url)), [get_node(name) for name in ("n1", "n2", "n3")])
-        server.settimeout(20)
+        server.settimeout(LONG)
         connection, _ = server.accept()
         connection.recv(65536)
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}")
@@ -285,7 +288,7 @@ def test_what_was_answered_before_the_server_broke_off_counts(tmp_path: Path) ->
         connection.close()
         answers = None
         while answers is None:
-            assert select.select([call], [], [], 20)[0]
+            assert select.select([call], [], [], LONG)[0]
             answers = call.receive()
     error = f"{url}: the API server broke off (Remote end closed connection without response)"
     assert answers == (Answer(200, {}, None), Answer(None, None, error), Answer(None, None, error))

@@ -11,10 +11,12 @@ from furiosa_npu.demo.kubelet import Kubelet
 from furiosa_npu.demo.pods import Container, Pod, PodStatus
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.kubelet.checkpoint import parse_checkpoint
-from furiosa_npu.kubelet.client import KubeletError, list_pod_resources, register
+from furiosa_npu.kubelet.client import KubeletError, list_pod_resources
 from furiosa_npu.kubelet.plugin_service import PluginService, Refusal
 from furiosa_npu.kubelet.podresources_v1 import ContainerDevices, ContainerResources, PodResources
+from furiosa_npu.kubelet.registration_client import register
 from furiosa_npu.kubelet.unix_server import UnixServer
+from tests.protocol.plugin_node import SECONDS
 
 RESOURCE = "example.com/thing"
 OPTIONS = v1beta1.DevicePluginOptions(pre_start_required=True, get_preferred_allocation_available=True)
@@ -66,11 +68,11 @@ class Bench:
 
     async def register(self, endpoint: str, options: v1beta1.DevicePluginOptions | None = OPTIONS) -> None:
         request = v1beta1.RegisterRequest(v1beta1.VERSION, endpoint, RESOURCE, options)
-        await register(f"{self.dir}/kubelet.sock", request, 10)
+        await register(f"{self.dir}/kubelet.sock", request, SECONDS)
 
     async def until_allocatable(self, count: int) -> None:
         await self.kubelet.journal.until(
-            lambda: self.kubelet.allocatable(RESOURCE) == count, f"{count} allocatable", seconds=10
+            lambda: self.kubelet.allocatable(RESOURCE) == count, f"{count} allocatable", seconds=SECONDS
         )
 
 
@@ -178,11 +180,11 @@ async def test_a_pod_that_ended_is_in_the_books_until_somebody_looks(folder: str
         await made.kubelet.run(pod)
         made.kubelet.end(pod)
         assert _recorded(made) == [("uid-one", "app0", ("a",))]
-        assert (await list_pod_resources(made.socket, 10)).pod_resources == ()
+        assert (await list_pod_resources(made.socket, SECONDS)).pod_resources == ()
         assert made.kubelet.books.allotments == {}
         assert _recorded(made) == [("uid-one", "app0", ("a",))]
         await made.register("thing.sock")
-        await made.kubelet.journal.until(lambda: _recorded(made) == [], "the checkpoint is written anew", 10)
+        await made.kubelet.journal.until(lambda: _recorded(made) == [], "the checkpoint is written anew", SECONDS)
 
 
 async def test_pod_resources_lists_app_containers_alone(folder: str) -> None:
@@ -190,7 +192,7 @@ async def test_pod_resources_lists_app_containers_alone(folder: str) -> None:
     async with bench(folder, Scripted("a", "b")) as made:
         await made.kubelet.run(_pod("one", 0, init=(1,)))
         await made.kubelet.run(_pod("two", 1))
-        listed = (await list_pod_resources(made.socket, 10)).pod_resources
+        listed = (await list_pod_resources(made.socket, SECONDS)).pod_resources
         assert listed == (
             PodResources("one", "default", (ContainerResources("app0", ()),)),
             PodResources("two", "default", (ContainerResources("app0", (ContainerDevices(RESOURCE, ("a",)),)),)),
@@ -238,7 +240,7 @@ async def test_another_version_of_the_protocol_is_refused(folder: str) -> None:
     made = Bench(folder)
     await made.kubelet.start()
     with pytest.raises(KubeletError, match="'v2' is not supported, only v1beta1"):
-        await register(f"{made.dir}/kubelet.sock", v1beta1.RegisterRequest("v2", "thing.sock", RESOURCE), 10)
+        await register(f"{made.dir}/kubelet.sock", v1beta1.RegisterRequest("v2", "thing.sock", RESOURCE), SECONDS)
     await made.kubelet.stop()
 
 

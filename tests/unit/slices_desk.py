@@ -20,6 +20,9 @@ DRIVER, NODE = "npu.furiosa.ai", "worker-1"
 RULES = Rules(family=None, disable=(), pe_form="fused")
 AWAY = Answer(None, None, "https://api: cannot connect (Connection refused): is the API server away?")
 PREFIX = "worker-1.npu.furiosa.ai-"
+READ = ["GET node", "GET slices", "GET classes"]
+LOOK = ["GET slices"]
+"""as `exchange` tells what was asked: all that is read, and the slices alone"""
 
 
 @cache

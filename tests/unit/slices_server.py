@@ -19,8 +19,12 @@ Object = dict[str, Any]
 class SlicesServer:
     """Of one node and one driver. `fault` says what a consumer could have seen that it never may."""
 
-    def __init__(self, node: str, *, counters: bool = True, taints: bool = True) -> None:
+    def __init__(
+        self, node: str, *, counters: bool = True, taints: bool = True, counters_beside_devices: bool = False
+    ) -> None:
+        """`counters_beside_devices`: as 1.34 has them, a slice's devices consume what that slice shares alone."""
         self.node = node
+        self.counters_beside_devices = counters_beside_devices
         self.node_uid = "n1"
         self.counters = counters
         self.taints = taints
@@ -92,6 +96,11 @@ class SlicesServer:
         if refusal is not None:
             self.fault = f"{name}: {refusal}"
             return Answer(422, {"message": refusal}, None)
+        if self.counters_beside_devices and any("consumesCounters" in one for one in body["spec"].get("devices", ())):
+            at = "spec.devices[0].consumesCounters[0].counterSet"
+            return Answer(
+                422, {"message": f"{at}: must reference a counterSet in the ResourceSlice sharedCounters"}, None
+            )
         self.writes.append(f"{method} {name}")
         self.written[name] = copy.deepcopy(body)
         uid = f"u{self._version}" if before is None else before["metadata"]["uid"]

@@ -12,7 +12,7 @@ from tests.cluster.pods import ALPHA, PLAIN
 from tests.unit.manifests import shipped
 
 CARDS = parse_scenario("cards: [{family: warboy}, {family: warboy}]", "scenario")
-STATE = State(tuple(map(CardState, CARDS)), plain_files=False, warboy_majors=(510,), renegade_majors=(236, 235))
+STATE = State(tuple(map(CardState, CARDS)), plain_files=False, majors={"warboy": (510,), "renegade": (236, 235)})
 
 
 def test_a_checkpoint_says_what_is_offered_and_what_is_booked() -> None:
@@ -60,7 +60,7 @@ def test_a_cards_device_numbers_tell_it_from_others() -> None:
     """16 minors a card; cards take turns on the majors."""
     uuids = [card.uuid for card in CARDS]
     assert device_blocks(STATE) == dict(zip(uuids, [(510, 0), (510, 1)], strict=True))
-    two_majors = STATE._replace(warboy_majors=(510, 509))
+    two_majors = STATE._replace(majors={"warboy": (510, 509)})
     assert device_blocks(two_majors) == dict(zip(uuids, [(510, 0), (509, 0)], strict=True))
 
 

@@ -6,6 +6,8 @@ from hypothesis import strategies as st
 from tests.cluster.chaos.faults import KIND, KINDS
 from tests.cluster.chaos.load import body_of
 from tests.cluster.chaos.plan import POD_LIFE_SECONDS, PodStep, Site, Step, length_seconds, plan, pod_plan
+from tests.cluster.chaos.planes import NEWEST_FAULTS, NEWEST_SEEDS
+from tests.cluster.chaos.site import SITE as CHAOS_SITE
 from tests.cluster.pods import ALPHA, PLAIN
 
 SITE = Site(("node01", "node02"), ("npu0", "npu1", "npu2"))
@@ -27,6 +29,12 @@ def test_each_kind_comes_before_one_comes_again(seed: int) -> None:
     """60 faults hold each kind, whatever the seed."""
     kinds = [step.kind for step in plan(seed, 60, SITE)]
     assert set(kinds[: len(KINDS)]) == {kind.name for kind in KINDS}
+
+
+def test_the_runs_on_the_newest_kubernetes_have_each_kind_together() -> None:
+    """One a plane."""
+    plans = [plan(seed, NEWEST_FAULTS, CHAOS_SITE) for seed in NEWEST_SEEDS.values()]
+    assert {step.kind for steps in plans for step in steps} == {kind.name for kind in KINDS}
 
 
 @given(SEEDS)

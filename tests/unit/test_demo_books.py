@@ -118,7 +118,7 @@ def test_what_is_written_is_what_others_read_and_what_is_restored(
         )
     text = checkpoint_file.render(books)
     expected = [CheckpointEntry(*place, tuple(ids)) for place, ids in entries.items()]
-    assert list(parse_checkpoint(text)) == expected
+    assert [entry._replace(answer="") for entry in parse_checkpoint(text)] == expected
 
 
 def test_a_kubelet_that_starts_has_the_allotments_and_no_device(tmp_path: Path) -> None:

@@ -23,6 +23,14 @@ def test_a_module_is_required_with_its_staging_modules_at_the_releases_own_numbe
     )
 
 
+def test_a_module_within_a_module_has_its_number_outside() -> None:
+    """As Node Feature Discovery has its API."""
+    outer = "module a.io/x\n\ngo 1.26\n\nrequire (\n\ta.io/x/api v0.0.0-00010101000000-000000000000\n)\n"
+    assert module_file("a.io/x", "0.19.0", outer) == (
+        "module throwaway\n\ngo 1.26\n\nrequire a.io/x v0.19.0\nreplace a.io/x/api => a.io/x/api v0.19.0\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("text", "version"), [("go1.26.8\n", (1, 26, 8)), ("go1.19", (1, 19)), ("devel go1.27-abc", (0,)), ("", (0,))]
 )

@@ -6,22 +6,25 @@ import json
 import os
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from tests.cluster.cluster import Cluster
 from tests.cluster.network import API_PORT, CONTROL_PLANE
 
+T = TypeVar("T")
 _CLONE_NEWNET = 0x40000000
+_CANNOT = (429, 500, 503, 504)
+"""of a server that starts, or has too much to do"""
 
 
 class ApiAway(Exception):
-    """No answer: the server is away, or does not answer in time."""
+    """No answer: the server is away, does not answer in time, or says that it cannot yet."""
 
 
 class ApiRefused(Exception):
-    """The server answered with another status than 2xx."""
+    """The server answered with another status than 2xx, and not that it cannot."""
 
     def __init__(self, method: str, path: str, status: int, body: str) -> None:
         super().__init__(f"{method} {path}: {status} {body[:300]}")
@@ -53,9 +56,23 @@ class Api:
             raise ApiAway(f"{method} {path}: {error!r}") from error
         finally:
             connection.close()
+        if answer.status in _CANNOT:
+            raise ApiAway(f"{method} {path}: {answer.status} {text[:300]}")
         if not 200 <= answer.status < 300:
             raise ApiRefused(method, path, answer.status, text)
         return json.loads(text)
+
+
+def answered(look: Callable[[], T]) -> Callable[[], T | None]:
+    """The look for who waits: None while the API server does not answer."""
+
+    def looked() -> T | None:
+        try:
+            return look()
+        except ApiAway:
+            return None
+
+    return looked
 
 
 @contextmanager

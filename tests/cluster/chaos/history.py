@@ -4,7 +4,7 @@ Times are seconds of the machine's wall clock (time.time()), which chaos never t
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
 
@@ -29,6 +29,7 @@ class Holder(NamedTuple):
     started_at: float
     """when its first process was started"""
     cards: tuple[str, ...]
+    """UUIDs; with DRA, which gives parts too: PEs, as `dra_records.pe_name` has it"""
 
 
 class Sample(NamedTuple):
@@ -43,11 +44,16 @@ class Sample(NamedTuple):
     checkpoint_at: float | None
     """when the kubelet wrote its checkpoint last"""
     offered: dict[str, tuple[str, ...]]
-    """resource name to the healthy cards that the checkpoint says were registered"""
+    """resource name to the healthy cards that the checkpoint says were registered; with DRA: part to the cards of which
+    it is in the node's slices without a taint, nothing while the API server does not say"""
     booked: tuple[Booking, ...]
     holders: tuple[Holder, ...]
     cards: dict[str, str]
     """UUID to what the simulator's record says of it: empty for a good card, else e.g. `not-alive`, `occupied`"""
+    prepared: Mapping[str, float] = {}
+    """with DRA: PE to when the CDI file was written by which containers get it"""
+    read_at: float | None = None
+    """when `cards` was read, by when all else was; None: not told, as at `at`"""
 
 
 class PodSeen(NamedTuple):
@@ -60,6 +66,8 @@ class PodSeen(NamedTuple):
     """for the kubelet: Failed, Succeeded, or to be deleted and none of its containers runs"""
     requests: int
     """how many times its containers ask for NPUs: an admission asks the plugin as often"""
+    claims: tuple[str, ...] = ()
+    """names of its ResourceClaims"""
 
 
 class Pods(NamedTuple):
@@ -100,7 +108,7 @@ def from_lines(lines: Iterable[str]) -> list[Event]:
 def _event(fields: list[Any]) -> Event:
     kind, *rest = fields
     if kind == "pods":
-        return Pods(rest[0], tuple(PodSeen(*pod) for pod in rest[1]))
+        return Pods(rest[0], tuple(_pod_seen(*pod) for pod in rest[1]))
     if kind == "deed":
         return Deed(*rest)
     sample = Sample(*rest)
@@ -109,3 +117,9 @@ def _event(fields: list[Any]) -> Event:
         booked=tuple(Booking(pod, container, name, tuple(cards)) for pod, container, name, cards in sample.booked),
         holders=tuple(Holder(pod, container, at, tuple(cards)) for pod, container, at, cards in sample.holders),
     )
+
+
+def _pod_seen(*fields: Any) -> PodSeen:
+    """Histories of before DRA know of no claims."""
+    seen = PodSeen(*fields)
+    return seen._replace(claims=tuple(seen.claims))

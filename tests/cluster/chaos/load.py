@@ -8,6 +8,7 @@ from typing import Any
 from tests.cluster.chaos.api import Api, ApiAway, ApiRefused
 from tests.cluster.chaos.observer import Record
 from tests.cluster.chaos.plan import PodStep
+from tests.cluster.claim_templates import claiming, claiming_by_name
 from tests.cluster.pods import container, pod
 
 PODS = "/api/v1/namespaces/default/pods"
@@ -85,4 +86,7 @@ def body_of(step: PodStep) -> dict[str, Any]:
     """The Pod as the API server takes it."""
     script = f"trap 'exit 0' TERM; sleep {step.seconds:.1f} & wait"
     first = [container("prepare", dict(step.requests), "sleep 0.3")] if step.in_init_too else []
-    return pod(step.name, [container("linux", dict(step.requests), script)], step.node, first)
+    body = pod(step.name, [container("linux", dict(step.requests), script)], step.node, first)
+    if step.template:
+        return claiming(body, step.template)
+    return claiming_by_name(body, step.claim) if step.claim else body

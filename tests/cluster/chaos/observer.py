@@ -4,14 +4,13 @@ import contextlib
 import os
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from furiosa_npu.simulator import Simulation
 from furiosa_npu.simulator.state import State
 from tests.cluster.chaos.api import ApiAway
 from tests.cluster.chaos.history import Event, Holder, Pods, Sample, to_line
-from tests.cluster.chaos.overlay import PLUGIN
 from tests.cluster.chaos.processes import (
     Container,
     allowed_devices,
@@ -21,7 +20,7 @@ from tests.cluster.chaos.processes import (
     members,
     started_at,
 )
-from tests.cluster.chaos.records import Checkpoint, condition, device_blocks, parse_checkpoint, pod_seen
+from tests.cluster.chaos.records import Checkpoint, cards_opened, condition, parse_checkpoint, pod_seen
 from tests.cluster.chaos.site import KUBELET_FOLDER, ChaosCluster
 from tests.cluster.simulation import FOLDER
 
@@ -53,16 +52,13 @@ class Record:
 class Observer:
     """Threads that look until `close`. What goes wrong in one of them is raised by `close`."""
 
-    def __init__(self, chaos: ChaosCluster, record: Record) -> None:
+    def __init__(self, chaos: ChaosCluster, record: Record, looks: Sequence[Callable[[], Event | None]]) -> None:
+        """`looks`: taken in turn each quarter of a second, each by a thread of its own."""
         self._chaos = chaos
         self._record = record
         self._ended = threading.Event()
         self._failures: list[BaseException] = []
-        looks = {name: NodeLook(chaos, name) for name in chaos.nodes}
-        turns: list[tuple[float, Callable[[], Event | None]]] = [
-            (SAMPLE_SECONDS, look.sample) for look in looks.values()
-        ]
-        turns.append((PODS_SECONDS, self._pods))
+        turns = [*((SAMPLE_SECONDS, look) for look in looks), (PODS_SECONDS, self._pods)]
         self._threads = [threading.Thread(target=self._go_on, args=turn) for turn in turns]
         for thread in self._threads:
             thread.start()
@@ -96,13 +92,19 @@ class Observer:
         return Pods(time.time(), tuple(map(pod_seen, items)))
 
 
+def looks(chaos: ChaosCluster) -> list[Callable[[], Event | None]]:
+    """At each node, with the device plugin."""
+    return [NodeLook(chaos, name).sample for name in chaos.nodes]
+
+
 class NodeLook:
     """Looks at one node."""
 
     def __init__(self, chaos: ChaosCluster, name: str) -> None:
-        self._node = chaos.nodes[name]
+        self.node = chaos.nodes[name]
         self._group = chaos.group(name)
-        self._simulation = Simulation.open(str(self._node.path(FOLDER)))
+        self._program = chaos.program
+        self.simulation = Simulation.open(str(self.node.path(FOLDER)))
         self._checkpoint = Checkpoint(None, {}, ())
         self._agent: tuple[int, float] | None = None
         self._logs = chaos.cluster.run.logs / f"{name}-agents"
@@ -112,31 +114,33 @@ class NodeLook:
     def sample(self) -> Sample:
         """The kubelet's side first, the simulator's record last: the record knows of a fault before the kubelet can."""
         at = time.time()
-        checkpoint = self._read_checkpoint()
+        checkpoint = self.read_checkpoint()
         kubelet, agent = self._kubelet_since(), self._agent_since()
-        state = self._simulation.state()
+        state = self.simulation.state()
         holders = self._holders(state)
         if _twice(holders):  # one may have ended, and the next begun, while this went through them
             holders = tuple(one for one in self._holders(state) if one in holders)
+        cards = {card.card.uuid: condition(card, state) for card in self.simulation.state().cards}
         return Sample(
             at,
-            self._node.name,
+            self.node.name,
             kubelet,
             agent,
             checkpoint.written_at,
             checkpoint.offered,
             checkpoint.booked,
             holders,
-            {card.card.uuid: condition(card, state) for card in self._simulation.state().cards},
+            cards,
+            read_at=time.time(),
         )
 
     def _kubelet_since(self) -> float | None:
-        kubelet = self._node.kubelet
+        kubelet = self.node.kubelet
         if not kubelet.alive() or is_stopped(kubelet.pid):
             return None
         began = started_at(kubelet.pid)
         try:
-            socket_at = self._node.path(f"{_PLUGINS}/kubelet.sock").stat().st_ctime
+            socket_at = self.node.path(f"{_PLUGINS}/kubelet.sock").stat().st_ctime
         except FileNotFoundError:
             return None
         return socket_at if began is not None and socket_at > began else None
@@ -144,7 +148,7 @@ class NodeLook:
     def _agent_since(self) -> float | None:
         if self._agent is not None and started_at(self._agent[0]) is not None:
             return self._agent[1]
-        pid = find_agent(self._group, PLUGIN)
+        pid = find_agent(self._group, self._program)
         since = started_at(pid) if pid is not None else None
         self._agent = (pid, since) if pid is not None and since is not None else None
         if self._agent is not None:
@@ -154,16 +158,18 @@ class NodeLook:
     def keep_logs(self) -> None:
         """Links to what the agents' containers wrote: the kubelet throws away all but the last two of each."""
         self._logs.mkdir(parents=True, exist_ok=True)
-        for log in self._node.host.folder.glob("log/pods/kube-system_*/*/*.log"):
-            kept = self._logs / f"{log.parent.parent.name.split('_')[1]}-{log.stem}.log"
-            with contextlib.suppress(FileExistsError, FileNotFoundError):
-                kept.hardlink_to(log)
+        with contextlib.suppress(FileNotFoundError):  # of a pod that went meanwhile
+            for log in self.node.host.folder.glob("log/pods/kube-system_*/*/*.log"):
+                kept = self._logs / f"{log.parent.parent.name.split('_')[1]}-{log.stem}.log"
+                with contextlib.suppress(FileExistsError):
+                    kept.hardlink_to(log)
 
-    def _read_checkpoint(self) -> Checkpoint:
-        file = self._node.path(f"{_PLUGINS}/kubelet_internal_checkpoint")
+    def read_checkpoint(self) -> Checkpoint:
+        """What is offered and what is booked, by the kubelet."""
+        file = self.node.path(f"{_PLUGINS}/kubelet_internal_checkpoint")
         try:
             with file.open() as opened:
-                written_at = _modified_at(opened.fileno())
+                written_at = modified_at(opened.fileno())
                 if written_at != self._checkpoint.written_at:
                     self._checkpoint = parse_checkpoint(written_at, opened.read())
         except FileNotFoundError:
@@ -171,17 +177,20 @@ class NodeLook:
         return self._checkpoint
 
     def _holders(self, state: State) -> tuple[Holder, ...]:
-        cards = {(major, block): uuid for uuid, (major, block) in device_blocks(state).items()}
         found = []
         for container in containers(self._group):
             processes = members(container.group)
             if not processes:
                 continue
             started, devices = self._known(container, processes)
-            held = sorted({cards[key] for major, minor in devices if (key := (major, minor // 16)) in cards})
+            held = self.held(devices, state)
             if held:
-                found.append(Holder(container.pod, container.id, started, tuple(held)))
+                found.append(Holder(container.pod, container.id, started, held))
         return tuple(sorted(found))
+
+    def held(self, devices: Iterable[tuple[int, int]], state: State) -> tuple[str, ...]:
+        """The cards of which some of the devices are."""
+        return cards_opened(devices, state)
 
     def _known(self, container: Container, processes: list[int]) -> tuple[float, set[tuple[int, int]]]:
         """A container's devices are those it has at its start; runc writes them before the first process goes on."""
@@ -198,5 +207,5 @@ def _twice(holders: tuple[Holder, ...]) -> bool:
     return len({card for _, card in pairs}) < len(pairs)
 
 
-def _modified_at(descriptor: int) -> float:
+def modified_at(descriptor: int) -> float:
     return os.fstat(descriptor).st_mtime

@@ -1,14 +1,18 @@
-"""The promise that every good idle card is offered again, judged by the kubelet's own record."""
+"""The promise that every good idle card is offered again and not refused, judged by the kubelet's own record."""
 
 from collections.abc import Mapping, Sequence
+from typing import NamedTuple
 
 from tests.cluster.chaos.history import Deed, Event, Pods, PodSeen, Sample
 from tests.cluster.chaos.pod_ends import pod_ends
+from tests.cluster.chaos.refused import Refusals
 from tests.cluster.chaos.standing import Standing, probation_seconds, stand
 from tests.cluster.chaos.tally import Bounds, Violation
 
-LONGEST_GAP_SECONDS = 1.5
+LONGEST_GAP_SECONDS = 1.0
 """Between two samples of a node; what was not seen for longer is not judged: the wait begins anew."""
+SEEN_SECONDS = 1.5
+"""By when a pod that is there is seen: all are looked at once a second."""
 LACKING_SAMPLES = 2
 NEVER = float("-inf")
 
@@ -20,6 +24,10 @@ class _Node:
         self.last_at: float | None = None
         self.connected_with: tuple[float, float] | None = None
         """which kubelet and which agent, by when they came"""
+        self.kubelet_since: float | None = None
+        """which kubelet was seen last"""
+        self.lost_at: float | None = None
+        """when it was first seen no more; None: it is there"""
         self.list_due_after = NEVER
         """the agent had to register anew: an older checkpoint says nothing, and a newer one has to come"""
         self.disk_full = False
@@ -43,6 +51,7 @@ class _Node:
         """violations, unless the next look at the pods shows one that failed after the plugin had answered it"""
         self.lacking: dict[str, int] = {}
         """card to the number of samples, one after the other, in which it should have been offered and was not"""
+        self.refusals = Refusals()
 
     def begin_anew(self, cards: Sequence[str] | None = None) -> None:
         for card in list(self.waits) if cards is None else cards:
@@ -51,10 +60,18 @@ class _Node:
             self.lacking.pop(card, None)
 
 
-def offered_again(
-    history: Sequence[Event], resources: Sequence[str], bounds: Bounds
-) -> tuple[int, tuple[Violation, ...]]:
-    """How many waits were checked, and those that were too long.
+class Judged(NamedTuple):
+    """Checks and violations."""
+
+    waits: int
+    too_long: tuple[Violation, ...]
+    refusals: int
+    false: tuple[Violation, ...]
+
+
+def offered_again(history: Sequence[Event], resources: Sequence[str], bounds: Bounds) -> Judged:
+    """How many waits were checked, and those that were too long; how many refusals, and those of cards that had to be
+    offered.
 
     A wait begins when kubelet and agent serve, the card is good, and no pod holds it; what ends one of these ends the
     wait. It may last the promised time, and from the moment that the card became good its probation besides. From then
@@ -66,20 +83,34 @@ def offered_again(
     nodes: dict[str, _Node] = {}
     checks = 0
     violations: list[Violation] = []
+    false: list[Violation] = []
+    pending: dict[str, tuple[str, float]] = {}
     for event in history:
         if isinstance(event, Pods):
-            for pod in event.pods:
-                if _may_have_been_answered(pod) and ends.get(pod.uid) == event.at:
-                    node = nodes.setdefault(pod.node, _Node())
-                    node.given_up_until = event.at + bounds.never_shown_seconds
-                    node.suspected.clear()
+            for name, node in nodes.items():
+                node.refusals.look(event, name)
+            answered = {
+                pod.node for pod in event.pods if _may_have_been_answered(pod) and ends.get(pod.uid) == event.at
+            }
+            answered |= _left_unseen(pending, event, nodes)
+            waiting = [pod for pod in event.pods if pod.phase == "Pending"]
+            pending = {pod.uid: (pod.node, pending.get(pod.uid, ("", event.at))[1]) for pod in waiting}
+            for name in answered:
+                node = nodes.setdefault(name, _Node())
+                node.given_up_until = event.at + bounds.never_shown_seconds
+                node.suspected.clear()
             violations += _confirmed(nodes)
         elif isinstance(event, Deed):
             _take_in(event, nodes.setdefault(event.node, _Node()))
         else:
             node = nodes.setdefault(event.node, _Node())
+            lost_at = _lost_at(event, node)
+            if lost_at is not None and _may_have_been_lost(pending, event.node, lost_at):
+                node.given_up_until = max(node.given_up_until, lost_at + bounds.never_shown_seconds)
             _go_on(event, node, ends, bounds)
-            for card in _due(event, node, bounds):
+            due = _due(event, node, bounds)
+            false += node.refusals.go_on(event.at, event.node, {card: node.waits[card] for card in due})
+            for card in due:
                 checks += card not in node.judged
                 node.judged.add(card)
                 what = _missing(event, node, card, resources)
@@ -89,7 +120,8 @@ def offered_again(
                     node.suspected.append(
                         Violation(event.at, event.node, card, f"idle and good for {waited:.1f} s: {what}")
                     )
-    return checks, tuple(violations + _confirmed(nodes))
+    refusals = sum(node.refusals.checks for node in nodes.values())
+    return Judged(checks, tuple(violations + _confirmed(nodes)), refusals, tuple(false))
 
 
 def _confirmed(nodes: Mapping[str, _Node]) -> list[Violation]:
@@ -106,6 +138,45 @@ def _may_have_been_answered(pod: PodSeen) -> bool:
     return pod.phase == "Failed" and (pod.requests > 1 or "failed to write checkpoint" in pod.reason)
 
 
+def _left_unseen(pending: Mapping[str, tuple[str, float]], now: Pods, nodes: Mapping[str, _Node]) -> set[str]:
+    """Nodes on which a pod may have been answered, and its end went unseen.
+
+    `pending`: UID to node, empty before it has one, and since when it waits. One that waited on a node and is gone may
+    have been deleted between its `Allocate` and its container: the kubelet then crosses it off before anybody could see
+    it in its books. One whose node is not known may have failed there: while the disk was full, and while the API
+    server was away, when nobody is told how a pod ends.
+    """
+    there = {pod.uid for pod in now.pods}
+    return {
+        name
+        for uid, (bound_to, at) in pending.items()
+        if uid not in there
+        for name, node in nodes.items()
+        if bound_to == name or (not bound_to and (node.disk_full or node.unwritten_until >= at))
+    }
+
+
+def _lost_at(sample: Sample, node: _Node) -> float | None:
+    """When the kubelet was seen no more in whose place another one is seen first now; one that was stopped goes on."""
+    if sample.kubelet_since == node.kubelet_since:
+        node.lost_at = None
+        return None
+    if node.lost_at is None:
+        node.lost_at = sample.at
+    if sample.kubelet_since is None:
+        return None
+    is_first, lost_at = node.kubelet_since is None, node.lost_at
+    node.kubelet_since, node.lost_at = sample.kubelet_since, None
+    return None if is_first else lost_at
+
+
+def _may_have_been_lost(pending: Mapping[str, tuple[str, float]], name: str, lost_at: float) -> bool:
+    """A pod may have been answered whose kubelet was killed before it wrote that down: one that waited on the node by
+    then, and waits yet. The kubelet that comes asks for it anew, perhaps for another card.
+    """
+    return any(bound_to == name and at < lost_at + SEEN_SECONDS for bound_to, at in pending.values())
+
+
 def _take_in(deed: Deed, node: _Node) -> None:
     if deed.kind == "sockets-removed":
         node.begin_anew()
@@ -119,7 +190,7 @@ def _take_in(deed: Deed, node: _Node) -> None:
 def _go_on(sample: Sample, node: _Node, ends: dict[str, float], bounds: Bounds) -> None:
     """Begins, goes on with and ends waits."""
     for card, condition in sample.cards.items():
-        node.standings[card] = stand(node.standings.get(card), condition, sample.at)
+        node.standings[card] = stand(node.standings.get(card), condition, sample.at, sample.agent_since)
     _note_seen_good(sample, node, bounds)
     if node.last_at is not None and sample.at - node.last_at > LONGEST_GAP_SECONDS:
         node.begin_anew()

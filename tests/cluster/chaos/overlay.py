@@ -3,13 +3,11 @@
 import copy
 from typing import Any
 
-from furiosa_npu.device_plugin.settings import PROGRAM
-
 INSIDE = "/chaos"
 """where a node's FOLDER is seen in the agents' containers"""
 FOLDER = "/run/furiosa-chaos"
 FAKETIME = "libfaketimeMT.so.1"
-SHIM = "inotify_shim.so"
+SHIM = "shim.so"
 MOUNTED = "/run/furiosa-mounted"
 """where the simulated sysfs is mounted, so that its files can hang and fail; the same path inside"""
 SYSFS_ROOT = "--sysfs-root="
@@ -24,7 +22,7 @@ _PROBATION = {
     "probation-longest-seconds": LONGEST_PROBATION_SECONDS,
 }
 _ENVIRONMENT = {
-    "LD_PRELOAD": f"{INSIDE}/{FAKETIME}:{INSIDE}/{SHIM}",
+    "LD_PRELOAD": f"{INSIDE}/{SHIM}:{INSIDE}/{FAKETIME}",
     "FAKETIME_TIMESTAMP_FILE": f"{INSIDE}/{CLOCK}",
     "FAKETIME_CACHE_DURATION": "1",
     "FAKETIME_DONT_FAKE_MONOTONIC": "1",
@@ -33,13 +31,15 @@ _ENVIRONMENT = {
 PLUGIN = "furiosa-npu-plugin"
 
 
-def with_chaos(documents: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """The documents, in which the Warboys' plugin can be struck, and cards that flap often prove themselves shortly."""
-    return [_struck(document) if _is_plugin(document) else document for document in documents]
+def with_chaos(documents: list[dict[str, Any]], program: str = PLUGIN) -> list[dict[str, Any]]:
+    """The documents, in which the agent of that DaemonSet can be struck, and cards that flap often prove themselves
+    shortly.
+    """
+    return [_struck(document) if is_daemon_set(document, program) else document for document in documents]
 
 
-def _is_plugin(document: dict[str, Any]) -> bool:
-    return bool(document["kind"] == "DaemonSet" and document["metadata"]["name"] == PLUGIN)
+def is_daemon_set(document: dict[str, Any], name: str) -> bool:
+    return bool(document["kind"] == "DaemonSet" and document["metadata"]["name"] == name)
 
 
 def _struck(daemon_set: dict[str, Any]) -> dict[str, Any]:
@@ -50,12 +50,8 @@ def _struck(daemon_set: dict[str, Any]) -> dict[str, Any]:
     container["args"] = [
         f"{SYSFS_ROOT}{MOUNTED}" if word.startswith(SYSFS_ROOT) else word for word in container["args"]
     ]
-    container["args"] += [f"--{name}={value}" for name, value in _PROBATION.items() if name in _options()]
+    container["args"] += [f"--{name}={value}" for name, value in _PROBATION.items()]
     for name, folder, inside in (("chaos", FOLDER, INSIDE), ("mounted", MOUNTED, MOUNTED)):
         container["volumeMounts"].append({"name": name, "mountPath": inside, "readOnly": True})
         pod["volumes"].append({"name": name, "hostPath": {"path": folder, "type": "Directory"}})
     return changed
-
-
-def _options() -> set[str]:
-    return {option.name for option in PROGRAM.options}

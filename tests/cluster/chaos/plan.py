@@ -54,6 +54,10 @@ class PodStep(NamedTuple):
     """until it ends by itself"""
     deleted_after: float | None
     """seconds until it is deleted, which may be before it runs"""
+    template: str = ""
+    """the ResourceClaimTemplate that it asks by, instead"""
+    claim: str = ""
+    """the ResourceClaim that it shares with others, instead"""
 
 
 def plan(seed: int, count: int, site: Site) -> tuple[Step, ...]:

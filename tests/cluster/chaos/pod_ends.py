@@ -19,7 +19,8 @@ def pod_ends(history: Sequence[Event]) -> dict[str, float]:
                 met.setdefault(uid, event.at)
         elif isinstance(event, Pods):
             now = {pod.uid for pod in event.pods}
-            gone = {pod.uid for pod in event.pods if pod.ended} | (there - now)
+            # That one is deleted which never ran the API server says before the kubelet has heard of it.
+            gone = {pod.uid for pod in event.pods if pod.ended and pod.phase != "Pending"} | (there - now)
             gone |= {uid for uid, at in met.items() if uid not in now and event.at - at > UNSEEN_SECONDS}
             for uid in gone:
                 ends.setdefault(uid, event.at)

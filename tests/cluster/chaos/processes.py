@@ -39,7 +39,7 @@ def members(group: Path) -> list[int]:
     """The processes in it, as the machine counts them."""
     try:
         return [int(pid) for pid in (group / "cgroup.procs").read_text().split()]
-    except (FileNotFoundError, OSError):
+    except OSError:
         return []
 
 
@@ -48,10 +48,12 @@ def allowed_devices(container: Container) -> set[tuple[int, int]]:
 
     With cgroup v2: the device nodes in its /dev, which the runtime makes for just those.
     """
-    listing = container.group / "devices.list"
-    if not listing.is_file():
+    if _device_hierarchy() is None:
         return {pair for pid in members(container.group)[:1] for pair in _device_nodes(pid)}
-    return parse_devices_list(listing.read_text())
+    try:
+        return parse_devices_list((container.group / "devices.list").read_text())
+    except OSError:
+        return set()  # the container ended, and its group with it
 
 
 def parse_devices_list(text: str) -> set[tuple[int, int]]:
@@ -74,8 +76,8 @@ def started_at(pid: int) -> float | None:
     fields = _stat(pid)
     if fields is None:
         return None
-    up = float(Path("/proc/uptime").read_text().split()[0])
-    return time.time() - (up - int(fields[19]) / _TICKS)
+    booted_at = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)  # in one breath: nothing is read in between
+    return booted_at + int(fields[19]) / _TICKS
 
 
 def is_stopped(pid: int) -> bool:
@@ -122,7 +124,11 @@ class Memory(NamedTuple):
     anonymous_kib: int
 
 
-def memory(pid: int) -> Memory:
-    text = Path(f"/proc/{pid}/status").read_text()
+def memory(pid: int) -> Memory | None:
+    """None for a process that is no more."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text()
+    except (FileNotFoundError, ProcessLookupError):
+        return None
     found = dict(re.findall(r"^(VmRSS|RssAnon):\s+(\d+) kB", text, re.MULTILINE))
-    return Memory(int(found["VmRSS"]), int(found["RssAnon"]))
+    return Memory(int(found["VmRSS"]), int(found["RssAnon"])) if found else None

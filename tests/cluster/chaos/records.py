@@ -1,6 +1,7 @@
 """What the kubelet's checkpoint, the API server's pods and the simulator's record say, as the history has it. Pure."""
 
 import json
+from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
 from furiosa_npu.simulator.state import CardState, State
@@ -24,7 +25,17 @@ def pod_seen(item: dict[str, Any]) -> PodSeen:
         ended=phase in ("Failed", "Succeeded")
         or ("deletionTimestamp" in item["metadata"] and bool(statuses) and not runs),
         requests=sum(len(one.get("resources", {}).get("limits", {})) for one in every),
+        claims=_claims(item),
     )
+
+
+def _claims(item: dict[str, Any]) -> tuple[str, ...]:
+    """Made for its extended resources, made from templates, or there before it."""
+    status = item["status"]
+    extended = status.get("extendedResourceClaimStatus", {}).get("resourceClaimName")
+    made = [one.get("resourceClaimName") for one in status.get("resourceClaimStatuses", ())]
+    named = [one.get("resourceClaimName") for one in item["spec"].get("resourceClaims", ())]
+    return tuple(dict.fromkeys(name for name in (extended, *made, *named) if name is not None))
 
 
 class Checkpoint(NamedTuple):
@@ -51,12 +62,25 @@ def parse_checkpoint(written_at: float, text: str) -> Checkpoint:
 
 def device_blocks(state: State) -> dict[str, tuple[int, int]]:
     """UUID to (major, minor // 16) of a Warboy's device files; `simulator.warboy` gives each 16 minors."""
-    majors = state.warboy_majors
+    majors = state.majors["warboy"]
     return {
         card.card.uuid: (majors[card.card.index % len(majors)], card.card.index // len(majors))
         for card in state.cards
         if card.card.family == "warboy"
     }
+
+
+def cards_opened(devices: Iterable[tuple[int, int]], state: State) -> tuple[str, ...]:
+    """UUIDs of the cards of which some of the devices, (major, minor), are."""
+    return tuple(sorted({card for card, _ in opened(devices, state)}))
+
+
+def opened(devices: Iterable[tuple[int, int]], state: State) -> Iterator[tuple[str, int]]:
+    """UUID and which of the card's device files it is, for each device that is a card's."""
+    cards = {block: uuid for uuid, block in device_blocks(state).items()}
+    for major, minor in devices:
+        if (major, minor // 16) in cards:
+            yield cards[major, minor // 16], minor % 16
 
 
 def condition(card: CardState, state: State) -> str:

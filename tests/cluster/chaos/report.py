@@ -1,8 +1,9 @@
-"""What a run says: its seed, the faults, each promise's count, both agents' memory, and what was around a violation."""
+"""What a run says: its seed, each promise's count, both agents' memory, what was around a violation, and the faults."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from tests.cluster.chaos.dra_records import card_of
 from tests.cluster.chaos.ending import GROWTH_KIB, Agent
 from tests.cluster.chaos.history import Deed, Event, Pods, Sample
 from tests.cluster.chaos.tally import Bounds, Tally, Violation
@@ -31,8 +32,7 @@ class Outcome(NamedTuple):
 def report(outcome: Outcome, bounds: Bounds) -> str:
     deeds = [event for event in outcome.history if isinstance(event, Deed)]
     begun = [deed for deed in deeds if not deed.heals]
-    lines = [f"seed {outcome.seed}: {len(begun)} faults, {outcome.pods_made} pods", ""]
-    lines += [deed_line(deed, outcome.began) for deed in deeds]
+    lines = [f"seed {outcome.seed}: {len(begun)} faults, {outcome.pods_made} pods"]
     lines += ["", f"allowed, in seconds: {bounds._asdict()}", ""]
     for tally in outcome.tallies:
         lines.append(f"{len(tally.violations):4} violations in {tally.checks:7} checks: {tally.promise}")
@@ -43,6 +43,7 @@ def report(outcome: Outcome, bounds: Bounds) -> str:
             lines += ["", f"{'VIOLATION of' if tally.blames else 'SEEN'}: {tally.promise}"]
             lines += [f"  {_when(violation.at, outcome.began)} {violation.node} {violation.card}: {violation.what}"]
             lines += [f"    {line}" for line in around(outcome.history, violation, outcome.began)]
+    lines += ["", *(deed_line(deed, outcome.began) for deed in deeds)]
     return "\n".join(lines)
 
 
@@ -95,10 +96,11 @@ def around(history: Sequence[Event], violation: Violation, began: float) -> list
 
 
 def _seen(sample: Sample, card: str, began: float) -> tuple[object, ...]:
-    """Of a sample what matters for one card."""
+    """Of a sample what matters for one card, or for the card of a PE."""
+    card = card_of(card)
     offered = [resource for resource, cards in sample.offered.items() if card in cards]
     booked = [f"{one.pod} {one.container} {one.resource}" for one in sample.booked if card in one.cards]
-    holders = [f"{one.pod} {one.container[:8]}" for one in sample.holders if card in one.cards]
+    holders = [f"{one.pod} {one.container[:8]}" for one in sample.holders if card in map(card_of, one.cards)]
     return (
         f"kubelet {_since(sample.kubelet_since, began)}",
         f"agent {_since(sample.agent_since, began)}",

@@ -10,7 +10,7 @@ import yaml
 
 from tests.cluster.cache import cache_folder
 from tests.cluster.chaos import overlay
-from tests.cluster.chaos.api import Api
+from tests.cluster.chaos.api import Api, answered
 from tests.cluster.chaos.plan import Site
 from tests.cluster.cluster import Cluster, stage
 from tests.cluster.commands import run
@@ -24,16 +24,23 @@ NODES = ("warboy-node01", "warboy-node02")
 CARDS = ("npu0", "npu1", "npu2", "npu3")
 SITE = Site(NODES, CARDS)
 RESOURCES = (ALPHA, PLAIN)
-AGENTS = (overlay.PLUGIN, "furiosa-npu-labeller")
+LABELLER = "furiosa-npu-labeller"
+AGENTS = 2 * len(NODES)
+"""one that hands out cards and a labeller on each node"""
 KUBELET_FOLDER = "/var/lib/kubelet"
 _KUBELET_DISK = "32m"
 _SCENARIO = Path(__file__).with_name("warboys.yaml")
-_SHIM = Path(__file__).with_name("inotify_shim.c")
+_SHIM = Path(__file__).with_name("shim.c")
 _FAKETIME = Path("/usr/lib/x86_64-linux-gnu/faketime", overlay.FAKETIME)
 
 
 class ChaosCluster:
-    """Up and all NPUs offered when it is made; ended by `close`."""
+    """Up and all NPUs offered when it is made; ended by `close`. With the device plugin."""
+
+    program = overlay.PLUGIN
+    """the agent that hands out cards, and is struck"""
+    sockets: tuple[str, ...] = ("device-plugins/furiosa-npu*.sock",)
+    """where it serves, below the kubelet's folder"""
 
     def __init__(self, release: Release, binaries: Sequence[Path] = (), *, outlives_us: bool = False) -> None:
         self.cluster = Cluster(release, binaries, NODES, outlives_us=outlives_us)
@@ -65,12 +72,11 @@ class ChaosCluster:
             for name, simulation in self.simulations.items():
                 simulation.mount(overlay.MOUNTED, cluster.run.logs)
                 cluster.wait(f"the mount on {name}", self.nodes[name].path(f"{overlay.MOUNTED}/class").exists)
-        with stage("manifests applied, all NPUs allocatable"):
-            documents = yaml.safe_load_all(cluster.kubectl("kustomize", str(OVERLAY)))
-            changed = yaml.safe_dump_all(overlay.with_chaos(list(documents)))
+        with stage("manifests applied, all NPUs offered"):
+            changed = yaml.safe_dump_all(overlay.with_chaos(self.documents(), self.program))
             cluster.kubectl("apply", "--filename=-", stdin=changed)
-            cluster.wait("all NPUs to be allocatable", self.all_offered, 120)
-            cluster.wait("the agents to be Ready", self.agents_ready, 60)
+            cluster.wait("all NPUs to be offered", answered(lambda: not self.not_offered()))
+            cluster.wait("the agents to be Ready", answered(self.agents_ready))
 
     def group(self, node: str) -> str:
         """The cgroup of a node's pods."""
@@ -80,19 +86,24 @@ class ChaosCluster:
         """Where the machine sees the folder that is `/chaos` in the agents."""
         return self.nodes[node].path(overlay.FOLDER)
 
-    def all_offered(self) -> bool:
-        """Each node says that all its cards are allocatable under both names."""
+    def documents(self) -> list[dict[str, Any]]:
+        """What is applied, before chaos changes it."""
+        return list(yaml.safe_load_all(self.cluster.kubectl("kustomize", str(OVERLAY))))
+
+    def not_offered(self) -> str:
+        """Empty: each node says that all its cards are allocatable under both names."""
         nodes = self.api.request("GET", "/api/v1/nodes")["items"]
-        found = [node["status"]["allocatable"].get(resource) for node in nodes for resource in RESOURCES]
-        return found == [str(len(CARDS))] * len(NODES) * len(RESOURCES)
+        found = {node["metadata"]["name"]: node["status"]["allocatable"] for node in nodes}
+        counts = [found.get(node, {}).get(resource) for node in NODES for resource in RESOURCES]
+        return "" if counts == [str(len(CARDS))] * len(counts) else f"allocatable: {found}"
 
     def agent_pods(self) -> list[dict[str, Any]]:
         pods = self.api.request("GET", "/api/v1/namespaces/kube-system/pods")["items"]
-        return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["name"] in AGENTS]
+        return [pod for pod in pods if pod["metadata"]["ownerReferences"][0]["name"] in (self.program, LABELLER)]
 
     def agents_ready(self) -> bool:
         pods = self.agent_pods()
-        return len(pods) == len(NODES) * len(AGENTS) and all(map(is_ready, pods))
+        return len(pods) == AGENTS and all(map(is_ready, pods))
 
     def told_of(self, uid: str) -> str:
         """What the events say of an agent's pod; the API server keeps them for an hour."""

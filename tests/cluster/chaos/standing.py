@@ -5,11 +5,18 @@ from typing import NamedTuple
 from tests.cluster.chaos.faults import BY_RECORD, OCCUPIED, FaultKind
 
 
+class Word(NamedTuple):
+    """What the record says is wrong with a card."""
+
+    since: float
+    shows_at: float
+    """when the agent can know it: one that was started meanwhile begins to watch anew what shows with time"""
+
+
 class Standing(NamedTuple):
     """Of one card at one instant. Neither good nor bad: it has a fault that cannot be known yet."""
 
-    words: dict[str, float]
-    """what the record says is wrong with it, each since when"""
+    words: dict[str, Word]
     bad_since: float | None = None
     good_since: float | None = None
     """may lie ahead: when the agent can know it"""
@@ -19,10 +26,12 @@ class Standing(NamedTuple):
     """it has had a fault since it was good"""
 
 
-def stand(before: Standing | None, condition: str, at: float) -> Standing:
-    """The standing after a look at the record. `condition`: comma-separated words, empty for a good card."""
+def stand(before: Standing | None, condition: str, at: float, agent_since: float | None) -> Standing:
+    """The standing after a look at the record. `condition`: comma-separated words, empty for a good card;
+    `agent_since`: when the agent began, None where there is none.
+    """
     known = before.words if before is not None else {}
-    words = {word: known.get(word, at) for word in condition.split(",") if word}
+    words = {word: _seen(word, known.get(word), at, agent_since) for word in condition.split(",") if word}
     if not words:
         if before is None:
             return Standing({}, good_since=at)
@@ -32,11 +41,20 @@ def stand(before: Standing | None, condition: str, at: float) -> Standing:
         return Standing({}, good_since=at + lingers, flaps=before.flaps + before.faulty)
     flaps = before.flaps if before is not None else 0
     faulty = (before is not None and before.faulty) or set(words) != {OCCUPIED}
-    shown = [known_at for word, since in words.items() if (known_at := since + _shows_after(word)) <= at]
+    shown = [word.shows_at for word in words.values() if word.shows_at <= at]
     if not shown:
         return Standing(words, flaps=flaps, faulty=faulty)
     unbroken = before.bad_since if before is not None else None
     return Standing(words, bad_since=unbroken if unbroken is not None else min(shown), flaps=flaps, faulty=faulty)
+
+
+def _seen(word: str, before: Word | None, at: float, agent_since: float | None) -> Word:
+    since = before.since if before is not None else at
+    after = _shows_after(word)
+    if before is not None and before.shows_at <= at:
+        return before
+    watched_since = since if not after or agent_since is None else max(since, agent_since)
+    return Word(since, watched_since + after)
 
 
 def _shows_after(word: str) -> float:

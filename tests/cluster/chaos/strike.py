@@ -91,7 +91,7 @@ class Striker:
         return ""
 
     def _kill_agent(self, step: Step) -> str:
-        pid = find_agent(self._chaos.group(step.node), overlay.PLUGIN)
+        pid = find_agent(self._chaos.group(step.node), self._chaos.program)
         if pid is None:
             return "there was none"
         os.kill(pid, signal.SIGKILL)
@@ -110,10 +110,10 @@ class Striker:
         return ""
 
     def _remove_sockets(self, step: Step) -> str:
-        sockets = self._chaos.nodes[step.node].path(f"{KUBELET_FOLDER}/device-plugins").glob("furiosa-npu*.sock")
+        folder = self._chaos.nodes[step.node].path(KUBELET_FOLDER)
         removed = []
-        for socket in sockets:
-            socket.unlink()
+        for socket in (found for pattern in self._chaos.sockets for found in folder.glob(pattern)):
+            socket.unlink(missing_ok=True)  # an agent that starts removes dead ones itself
             removed.append(socket.name)
         return ", ".join(sorted(removed)) or "there were none"
 
