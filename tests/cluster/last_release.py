@@ -1,4 +1,4 @@
-"""The product as it was at the last version: the tree of the newest tag that this checkout comes from."""
+"""The product as it was at the last version: the newest tag that this checkout comes from, or what its history says."""
 
 import tomllib
 from pathlib import Path
@@ -10,6 +10,7 @@ from tests.cluster.commands import CommandFailed, run
 from tests.cluster.product import IMAGE_INPUTS, REPOSITORY
 
 _CHART = "kubernetes/charts/furiosa-npu"
+_NUMBER = "pyproject.toml"
 
 
 class LastRelease(NamedTuple):
@@ -21,7 +22,7 @@ class LastRelease(NamedTuple):
     @property
     def version(self) -> str:
         """The project's number."""
-        return str(tomllib.loads((self.tree / "pyproject.toml").read_text())["project"]["version"])
+        return str(tomllib.loads((self.tree / _NUMBER).read_text())["project"]["version"])
 
     @property
     def chart(self) -> Path:
@@ -38,18 +39,30 @@ class LastRelease(NamedTuple):
         return images.product(self.tree, self.image, inputs, "amd64", times=1, thing="image-last-release").archive
 
 
-def last_release() -> LastRelease:
-    """Raises CommandFailed where this is no git checkout, AssertionError where the tag has no chart.
+def last_version(repository: Path) -> str:
+    """The commit of the last version that has a chart: by tag `v*`; in a copy without tags, what came before the number
+    changed; and HEAD itself in one without that history. Raises CommandFailed where this is no git checkout."""
+    git = ["git", "-C", str(repository)]
+    named = run([*git, "tag", "--list", "v*", "--merged=HEAD", "--sort=-version:refname"]).split()
+    changed = run([*git, "log", "--format=%H^", "-G^version = ", "--", _NUMBER]).split()
+    for name in [*named, *changed]:
+        try:
+            run([*git, "rev-parse", "--verify", "--quiet", f"{name}:{_CHART}"])
+        except CommandFailed:
+            continue
+        return run([*git, "rev-parse", f"{name}^{{commit}}"]).strip()
+    return run([*git, "rev-parse", "HEAD"]).strip()
 
-    Without a tag it is the last commit: an upgrade is then tried from the same product, and that is said.
+
+def last_release() -> LastRelease:
+    """Raises CommandFailed where this is no git checkout, AssertionError where the last commit has no chart.
+
+    Without a version before this one, an upgrade is tried from the same product, and that is said.
     """
     git = ["git", "-C", str(REPOSITORY)]
-    try:
-        name = run([*git, "describe", "--tags", "--abbrev=0", "--match=v*"]).strip()
-    except CommandFailed:
-        name = "HEAD"
-        say("no git tag v* leads to this commit: upgrades are tried from the commit itself (HEAD), not from a version")
-    commit, head = (run([*git, "rev-parse", f"{one}^{{commit}}"]).strip() for one in (name, "HEAD"))
+    commit, head = last_version(REPOSITORY), run([*git, "rev-parse", "HEAD"]).strip()
+    if commit == head:
+        say("no older version leads to this commit: upgrades are tried from the commit itself (HEAD), not from a version")
 
     def make(folder: Path) -> None:
         archive = folder / "tree.tar"
@@ -59,5 +72,5 @@ def last_release() -> LastRelease:
         archive.unlink()
 
     found = LastRelease(cached("last-release", {"commit": commit}, make) / "tree", commit == head)
-    assert found.chart.is_dir(), f"git tag {name}: found no {_CHART}, expected the chart of a version"
+    assert found.chart.is_dir(), f"commit {commit}: found no {_CHART}, expected the chart of a version"
     return found

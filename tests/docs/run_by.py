@@ -57,7 +57,7 @@ IN_OTHER_WORDS: Mapping[str, tuple[str, str]] = {
     "pip install -e '.[dev]'": ("scripts/checks/environment.py", '"--editable", f"{checkout}[dev]"'),
     "pytest tests/unit tests/docs": ("scripts/checks/stages.py", 'tests="tests/unit"'),
     "ruff check . && ruff format --check . && mypy && lint-imports": ("scripts/checks/stages.py", '("lint-imports",)'),
-    "buildah bud --build-arg TARGETARCH=arm64 -t furiosa-npu:0.2.0 .": (
+    "buildah bud --build-arg TARGETARCH=arm64 -t furiosa-npu:0.2.1 .": (
         "tests/cluster/test_image.py::test_the_image_for_arm64_starts",
         'built("arm64")',
     ),

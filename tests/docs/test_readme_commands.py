@@ -17,14 +17,14 @@ RUN_BY = {
     "scripts/demo": "tests/docs/test_readme_demo.py::test_the_demo_ends_with_what_the_readme_shows",
     "scripts/test": ".ci/run",
     "scripts/site": "tests/docs/test_site.py::test_both_languages_are_built",
-    "buildah bud -t furiosa-npu:0.2.0 .": IMAGES,
-    "buildah push furiosa-npu:0.2.0 registry.example.com/furiosa-npu:0.2.0": (
+    "buildah bud -t furiosa-npu:0.2.1 .": IMAGES,
+    "buildah push furiosa-npu:0.2.1 registry.example.com/furiosa-npu:0.2.1": (
         "tests/cluster/test_readme.py::test_the_image_goes_to_a_registry"
     ),
     "echo 'images: [{name: furiosa-npu, newName: registry.example.com/furiosa-npu}]' "
     ">> kubernetes/deployments/kustomization.yaml": "tests/cluster/test_readme.py::test_one_line_names_the_registry",
     "kubectl apply -k kubernetes/deployments": "tests/cluster/test_readme.py::test_one_line_names_the_registry",
-    "buildah push furiosa-npu:0.2.0 docker-archive:furiosa-npu.tar:docker.io/library/furiosa-npu:0.2.0": IMAGES,
+    "buildah push furiosa-npu:0.2.1 docker-archive:furiosa-npu.tar:docker.io/library/furiosa-npu:0.2.1": IMAGES,
     "ctr -n k8s.io images import furiosa-npu.tar": "tests/cluster/product.py::load_image",
     "kubectl apply -f kubernetes/deployments/node-labeller.yaml": (
         "tests/cluster/test_as_shipped.py::test_unchanged_manifests_are_ready_without_an_npu_and_leave_dev_alone"
