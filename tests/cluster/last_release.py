@@ -62,7 +62,7 @@ def last_release() -> LastRelease:
     git = ["git", "-C", str(REPOSITORY)]
     commit, head = last_version(REPOSITORY), run([*git, "rev-parse", "HEAD"]).strip()
     if commit == head:
-        say("no older version leads to this commit: upgrades are tried from the commit itself (HEAD), not from a version")
+        say("no older version leads to this commit: upgrades are tried from HEAD itself, not from a version")
 
     def make(folder: Path) -> None:
         archive = folder / "tree.tar"
