@@ -8,18 +8,16 @@ from furiosa_npu.allocation.absent import absent
 from furiosa_npu.allocation.census import Rules, Seen, census, judge_anew
 from furiosa_npu.allocation.ledger import GivenOf, Ledger, Observation, hand_out, renew, settle
 from furiosa_npu.allocation.places import Places, follow
-from furiosa_npu.allocation.pool import Offer, Pool, Unit, offers, preferred, refusal
+from furiosa_npu.allocation.pool import Offer, Pool, offers, preferred, refusal
 from furiosa_npu.allocation.slicing import WHOLE_CARDS, Slicing
 from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.recall import Recalled
 from furiosa_npu.health.verdict import Verdict
 from furiosa_npu.watch.card_readings import CardReadings
+from furiosa_npu.watch.earlier_agent import EarlierAgent
+from furiosa_npu.watch.hand_overs import HandOvers
 from furiosa_npu.watch.last_look import LastLook, Standing, waits
 from furiosa_npu.watch.outside_users import OutsideUsers
-
-ONE_INSTANT_SECONDS = 0.5
-"""For how long after a hand-over the lists under the other names stay as they were. A pod that came in the same instant
-under another name is then refused by us, with the reason; the kubelet alone would say `Available: 0`."""
 
 ANSWERED_SECONDS = 0.001
 """After a hand-over the kubelet has its answer; what follows from it for the lists, the log and the API server waits so
@@ -66,13 +64,7 @@ class NpuPool:
         """nobody opened a card's device file since the processes were looked at, or they would have been again"""
         self._readings = readings
         self._users = users
-        self._remembered: Mapping[str, Verdict] = recalled.verdicts
-        self._not_seen_yet: Pool = {
-            unit_id: Unit(unit_id, unit_id, card, recalled.verdicts[unit_id])
-            for unit_id, card in recalled.cards.items()
-            if slicing.whole(unit_id) == unit_id
-        }
-        """cards that an earlier agent knew, until it is known whether they are there"""
+        self._earlier = EarlierAgent(recalled, slicing)
         self._resources = frozenset(resources)
         self._clock = clock
         self._on_change = on_change
@@ -87,8 +79,8 @@ class NpuPool:
         self._settled = self._untold = False
         self._judged_by: tuple[object, ...] = ()
         self._judged_at = 0.0
-        self._handing_over: list[str] = []
-        self._handed_over_at: dict[str, float] = {}
+        self._hand_overs = HandOvers(clock)
+        self.instant_left = self._hand_overs.instant_left
         self._last_look = LastLook(readings, users, self._standing, slicing, clock)
 
     async def scan(self, *, anew: bool, users_anew: bool) -> None:
@@ -109,19 +101,16 @@ class NpuPool:
         """Judges every card by what was read last."""
         self._places = follow(self._places, self.ledger.units, self.pool)
         self.pool = census(
-            {**self._known_of_old(), **self.pool},
+            {**self._earlier.decided(self.unread, self._seen.readings), **self.pool},
             self._seen,
             self.ledger,
             self.rules,
             self._now,
-            self._remembered,
+            self._earlier.verdicts,
             self._slicing,
             self._places,
         )
-        # What comes back later is judged by what it does from then on.
-        self._remembered = {
-            unit_id: verdict for unit_id, verdict in self._remembered.items() if unit_id not in self.pool
-        }
+        self._earlier.forget(self.pool)
         self._judged_at = self._now
         self._judged_by = (self._seen.readings, self.ledger, self.rules)
         self._settled = all(_is_settled(unit.verdict) for unit in self.pool.values())
@@ -138,23 +127,13 @@ class NpuPool:
     @property
     def verdicts(self) -> dict[str, Verdict]:
         """Of every card, and what is remembered of those that were not seen yet, by unit id."""
-        return {**self._remembered, **{unit.id: unit.verdict for unit in self.pool.values()}}
+        return {**self._earlier.verdicts, **{unit.id: unit.verdict for unit in self.pool.values()}}
 
     @property
     def cards(self) -> dict[str, Reading]:
         """What is known of every unit that is a card, by its id."""
-        units = (*self._not_seen_yet.values(), *self.pool.values())
+        units = (*self._earlier.cards, *self.pool.values())
         return {unit.id: unit.card for unit in units if unit.id == unit.card_id}
-
-    def _known_of_old(self) -> Pool:
-        """Cards of an earlier agent that are there or are not, as is known by now; and from now on the pool's."""
-        unread = self.unread
-        if unread is None or not self._not_seen_yet:
-            return {}
-        silent = unread - {reading.key for reading in self._seen.readings}
-        known = {unit_id: unit for unit_id, unit in self._not_seen_yet.items() if unit.card.key not in silent}
-        self._not_seen_yet = {unit_id: unit for unit_id, unit in self._not_seen_yet.items() if unit_id not in known}
-        return known
 
     @property
     def unread(self) -> frozenset[str] | None:
@@ -190,15 +169,10 @@ class NpuPool:
 
     def _absent(self, given: GivenOf) -> Pool:
         held, rules = self.ledger.units, self.rules.health
-        return absent(self.pool, held, given, self._remembered, self._slicing, rules, self._now)
+        return absent(self.pool, held, given, self._earlier.verdicts, self._slicing, rules, self._now)
 
     def offers(self, resource: str) -> tuple[Offer, ...]:
         return offers(self.pool, self.ledger, resource, held_bad_is_unhealthy=self._held_bad_is_unhealthy)
-
-    def instant_left(self, resource: str) -> float:
-        """How long the list under `resource` has to wait yet, in seconds; see ONE_INSTANT_SECONDS."""
-        others = [at for name, at in self._handed_over_at.items() if name != resource]
-        return max(0.0, max(others) + ONE_INSTANT_SECONDS - self._clock()) if others else 0.0
 
     def preferred(
         self, resource: str, available: Sequence[str], must_include: Sequence[str], size: int
@@ -211,7 +185,7 @@ class NpuPool:
         `ready` is called with them before that, and may raise Refused.
         """
         cards = await self._look_and_enter(resource, unit_ids, hand_out, ready)
-        self._handed_over_at[resource] = self._clock()
+        self._hand_overs.done(resource)
         return cards
 
     async def last_look(self, resource: str, unit_ids: tuple[str, ...], ready: Ready | None = None) -> None:
@@ -230,8 +204,7 @@ class NpuPool:
         ready: Ready | None,
     ) -> Cards:
         """What was asked for under another name meanwhile is in the ledger when this one is decided."""
-        self._handing_over += unit_ids
-        try:
+        with self._hand_overs.of(unit_ids):
             looked = await self.look(unit_ids)
             reasons = [refusal(looked, self.ledger, resource, unit_id) for unit_id in dict.fromkeys(unit_ids)]
             refused = "; ".join(reason for reason in reasons if reason is not None)
@@ -243,9 +216,6 @@ class NpuPool:
             places = follow(self._places, self.ledger.units, self.pool)
             self.ledger = entered(self.ledger, resource, unit_ids, self._clock())
             self._places = follow(places, self.ledger.units, looked)
-        finally:
-            for unit_id in unit_ids:
-                self._handing_over.remove(unit_id)
         asyncio.get_running_loop().call_later(ANSWERED_SECONDS, self._handed_over, unit_ids)
         return cards
 
@@ -260,7 +230,7 @@ class NpuPool:
         """Only what nobody holds and nobody is about to get."""
         if not self.probe or not self._holders_known:
             return frozenset()
-        in_hands = self._slicing.holds((*self.ledger.units, *self._handing_over))
+        in_hands = self._slicing.holds((*self.ledger.units, *self._hand_overs.units))
         held = {unit.card.key for unit in self.pool.values() if in_hands(unit.id)}
         return frozenset(unit.card.key for unit in self.pool.values()) - held
 
