@@ -53,17 +53,21 @@ WARNINGS: dict[str, tuple[Family, str]] = {
 
 @pytest.mark.parametrize("fault", FATAL)
 async def test_a_card_with_a_fault_is_kept_back_and_comes_back(folder: str, fault: str) -> None:
-    """The other card is offered all the time; after the fault it is again, without a restart of anything."""
+    """The other card is offered all the time; after the fault it is again, without a restart of anything. Meanwhile the
+    host has no more cards than before."""
     family, words = FATAL[fault]
+    port = free_port()
     async with Node(folder, cards(family, family)) as node:
         node.simulation.advance(60)
-        await node.start_plugin(*LONGER.get(fault, ()))
+        await node.start_plugin(*LONGER.get(fault, ()), listen_address=f"127.0.0.1:{port}")
         await node.until_allocatable(ALPHA, 2, SECONDS)
         await node.start_simulator()
         node.simulation.fail(card_id(1), fault)
         for resource in RESOURCES:
             await until_health(node, resource, HEALTHY, UNHEALTHY)
         assert f"npu1 ({card_id(1)}) {words}" in await refusal(node, ALPHA, card_id(1))
+        _, page = await get(port, "/status")
+        assert [line.split()[:2] for line in page.splitlines()[1:]] == [["npu0", card_id(0)], ["npu1", card_id(1)]]
         assert (await node.kubelet.run(pod("other", {ALPHA: 1}))).phase == "Running"
         node.simulation.recover(card_id(1))
         await until_health(node, ALPHA, HEALTHY, HEALTHY)

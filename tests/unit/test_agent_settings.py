@@ -1,6 +1,8 @@
 """Settings of an agent: declared once, taken from command line, environment, file and defaults in that order."""
 
+import os
 from collections.abc import Mapping
+from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -17,6 +19,7 @@ from furiosa_npu.agent.settings import (
     Subcommand,
     Value,
     common_options,
+    config_text,
     load,
     read_config,
     resolve,
@@ -177,7 +180,8 @@ def test_a_wrong_environment_variable_is_named() -> None:
         ("rescanSeconds: yes", "f.yaml: rescanSeconds: found the truth value on, expected a whole number from 1"),
         ("probe: 1", "f.yaml: probe: found the number 1, expected on or off"),
         ("disable: npu0", "f.yaml: disable: found the text 'npu0', expected a list of texts"),
-        ("disable: [1]", "f.yaml: disable: found a list [1], expected a list of texts"),
+        ("disable: [1]", "f.yaml: disable: found the number 1 in the list, expected a text that is not empty"),
+        ("disable: [a, '']", "f.yaml: disable: found the text '' in the list, expected a text that is not empty"),
         ("disable:", "f.yaml: disable: found nothing (null), expected a list of texts"),
         ("nodeName: {a: 1}", "f.yaml: nodeName: found a mapping, expected a text"),
         ("nodeName: 7", "f.yaml: nodeName: found the number 7, expected a text"),
@@ -238,16 +242,33 @@ def test_no_command_line_breaks_the_parser(words: list[str]) -> None:
     assert set(values) == set(DEFAULTS)
 
 
-def test_a_config_file_that_cannot_be_read_is_named() -> None:
-    """The error names the path and the kernel's reason."""
+def _unreadable(folder: Path, what: str) -> Path:
+    path = folder / "a.yaml"
+    match what:
+        case "a pipe":
+            os.mkfifo(path)
+        case "a folder":
+            path.mkdir()
+        case "bytes":
+            path.write_bytes(b"disable: [\xff]")
+    return path
 
-    def missing(path: str) -> str:
-        raise FileNotFoundError(2, "No such file or directory", path)
 
+@pytest.mark.parametrize(
+    ("what", "found"),
+    [
+        ("nothing", "No such file or directory"),
+        ("a folder", "Is a directory"),
+        ("a pipe", "something other than a regular file"),
+        ("bytes", "bytes that are no UTF-8"),
+    ],
+)
+def test_a_config_file_that_cannot_be_read_is_named(tmp_path: Path, what: str, found: str) -> None:
+    """With the kernel's reason; a pipe, whose writer may never come, is not waited for."""
+    path = _unreadable(tmp_path, what)
     with pytest.raises(SettingsError) as caught:
-        resolve(PROGRAM, ("--config", "/etc/a.yaml"), {}, missing)
-    expected = "--config /etc/a.yaml: found No such file or directory, expected a readable YAML file"
-    assert str(caught.value) == expected
+        resolve(PROGRAM, ("--config", str(path)), {}, config_text)
+    assert str(caught.value) == f"--config {path}: found {found}, expected a readable YAML file"
 
 
 def test_load_gives_the_agents_own_settings_object() -> None:

@@ -191,6 +191,31 @@ def test_a_fact_that_lasts_is_read_again_in_turn(host: Host) -> None:
     assert known == [1, 1 + WHOLE_SECONDS, 1 + 2 * WHOLE_SECONDS]
 
 
+def test_a_card_that_was_reset_is_read_whole_at_once(host: Host) -> None:
+    """Another card may be in its slot: that its UUID is another is told with the heartbeat that went back."""
+    for _ in range(4):
+        host.cycle()
+    host.write(1, "heartbeat", "0")
+    host.write(1, "device_uuid", "NEW")
+    told = {reading.name: reading.uuid for reading in host.cycle(0.5)}
+    assert told == {"npu0": UUIDS[0], "npu1": "NEW", "npu2": UUIDS[2]}
+
+
+def test_a_card_that_lost_its_management_folder_is_at_the_address_that_it_told(host: Host) -> None:
+    """And not counted twice; where another card tells that address, it is that one's."""
+    before = {reading.name: reading.pci_bdf for reading in host.look()}
+    host.simulation.fail("npu1", "no-management")
+    host.simulation.fail("npu2", "malformed=busname")
+    assert {reading.name: reading.pci_bdf for reading in host.look(anew=True)} == before
+    host.write(0, "busname", str(before["npu1"]))
+    told = host.look(anew=True)
+    assert {reading.name: reading.pci_bdf for reading in told if reading.index is not None} == {
+        "npu0": before["npu1"],
+        "npu1": None,
+        "npu2": before["npu2"],
+    }
+
+
 def test_folders_are_listed_again_every_ten_seconds(host: Host) -> None:
     """Where nothing happens; in between nobody asks."""
     host.look(anew=True)

@@ -133,3 +133,16 @@ def test_a_config_map_that_changed_is_followed(tmp_path: Path, capfd: pytest.Cap
     disable.now()
     write("disabled: []\n")
     assert (disable.now(), [part for part, _ in conditions.troubles()]) == (("WARBOY-0",), ["config"])
+
+
+def test_a_pipe_in_the_files_place_is_not_waited_for(tmp_path: Path) -> None:
+    """The agent would stand still, and not even end. What the file last said stays in force."""
+    path = tmp_path / "config.yaml"
+    path.write_text("disable: [WARBOY-0]\n")
+    disable, conditions = disabled(path=str(path))
+    assert disable.now() == ("WARBOY-0",)
+    path.unlink()
+    os.mkfifo(path)
+    assert disable.now() == ("WARBOY-0",)
+    reason = f"--config {path}: found something other than a regular file, expected a readable YAML file"
+    assert conditions.troubles() == (("config", f"{reason}; the last good setting disable stays in force"),)

@@ -16,8 +16,8 @@ from furiosa_npu.watch.events import Events
 class Watched:
     """Events of two folders; `woken` says how often since it was last asked."""
 
-    def __init__(self, root: Path) -> None:
-        self.folders = (root / "registry", root / "driver")
+    def __init__(self, root: Path, *folders: str) -> None:
+        self.folders = tuple(root / folder for folder in folders or ("registry", "driver"))
         (root / "dev").mkdir()
         self.conditions = Conditions(Log(write=lambda _: None))
         self._woken = 0
@@ -63,18 +63,31 @@ def test_what_comes_and_goes_in_any_of_the_folders_wakes(watched: Watched) -> No
 
 
 @pytest.mark.parametrize("late", [0, 1])
-def test_a_folder_that_comes_later_is_watched_from_the_next_look_on(watched: Watched, late: int) -> None:
-    """Until then somebody has to look; the other folder's events come all the while."""
+def test_a_folder_that_comes_later_is_watched_at_once(watched: Watched, late: int) -> None:
+    """Where it will be, its coming is an event; the other folder's events come all the while."""
     watched.folders[1 - late].mkdir()
     watched.events.renew()
     assert (watched.events.of_folder, watched.is_woken()) == (False, True)
     (watched.folders[1 - late] / "a.sock").touch()
     assert watched.is_woken()
     watched.folders[late].mkdir()
-    watched.events.renew()
-    assert (watched.events.of_folder, watched.is_woken()) == (True, True)
+    assert (watched.is_woken(), watched.events.of_folder) == (True, True)
+    (watched.folders[late].parent / "another").mkdir()
+    assert not watched.is_woken()
     (watched.folders[late] / "a.sock").touch()
     assert watched.is_woken()
+
+
+def test_folders_one_of_which_is_in_the_other_are_both_watched(tmp_path: Path) -> None:
+    """Also where they come together."""
+    watched = Watched(tmp_path, "kubelet/registry", "kubelet")
+    watched.events.renew()
+    assert (watched.events.of_folder, watched.is_woken()) == (False, False)
+    watched.folders[0].mkdir(parents=True)
+    assert (watched.is_woken(), watched.events.of_folder) == (True, True)
+    for folder in watched.folders:
+        (folder / "a.sock").touch()
+        assert watched.is_woken()
 
 
 def test_a_folder_that_was_made_again_is_watched_again(watched: Watched) -> None:
@@ -86,8 +99,7 @@ def test_a_folder_that_was_made_again_is_watched_again(watched: Watched) -> None
     watched.folders[0].rmdir()
     assert (watched.is_woken(), watched.events.of_folder) == (True, False)
     watched.folders[0].mkdir()
-    watched.events.renew()
-    assert (watched.events.of_folder, watched.is_woken()) == (True, True)
+    assert (watched.is_woken(), watched.events.of_folder) == (True, True)
     (watched.folders[0] / "a.sock").touch()
     assert watched.is_woken()
     assert watched.conditions.troubles() == ()

@@ -1,7 +1,7 @@
 """An agent's `--config` file: YAML, the long options in camelCase. Takes text and opens nothing."""
 
 from furiosa_npu.agent.command_line import SettingsError
-from furiosa_npu.agent.options import Option, Value, describe, from_yaml
+from furiosa_npu.agent.options import EntryError, Option, Value, describe, from_yaml
 
 
 def read_config(text: str, options: tuple[Option, ...], file: str = "configuration file") -> dict[str, Value]:
@@ -34,6 +34,9 @@ def read_config(text: str, options: tuple[Option, ...], file: str = "configurati
             raise SettingsError(f"{file}: found the unknown key {_shown(key)}, expected one of {', '.join(by_key)}")
         try:
             values[option.field] = from_yaml(option, value)
+        except EntryError as error:
+            found = f"{_type(error.entry)} {_shown(error.entry)}".rstrip()
+            raise SettingsError(f"{file}: {key}: found {found} in the list, expected {error}") from None
         except ValueError as error:
             found = f"{_type(value)} {_shown(value)}".rstrip()
             raise SettingsError(f"{file}: {key}: found {found}, expected {error or describe(option)}") from None

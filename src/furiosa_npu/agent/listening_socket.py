@@ -10,7 +10,15 @@ BACKLOG = 4096
 
 
 def listening_socket(address: Address) -> _socket.socket:
-    """Bound and not blocking; of every family where no host is named. Raises OSError where it cannot be had."""
+    """Bound and not blocking; of every family where no host is named. Raises OSError, which names option and address,
+    where it cannot be had."""
+    try:
+        return _listening(address)
+    except OSError as error:
+        raise OSError(error.errno, error.strerror or str(error), f"--listen-address {address}") from error
+
+
+def _listening(address: Address) -> _socket.socket:
     if not address.host:
         try:
             return _bound(_socket.AF_INET6, ("::", address.port))

@@ -55,6 +55,14 @@ class Option(NamedTuple):
         return {"int": "NUMBER", "bool": "on|off", "host:port": "HOST:PORT"}.get(self.kind, "TEXT")
 
 
+class EntryError(ValueError):
+    """One entry of a list will not do; the text says what is expected."""
+
+    def __init__(self, entry: object, expected: str) -> None:
+        super().__init__(expected)
+        self.entry = entry
+
+
 Values = Mapping[str, Value]
 """`Option.field` to value"""
 
@@ -96,7 +104,7 @@ def from_text(option: Option, text: str) -> Value:
 def from_yaml(option: Option, value: object) -> Value:
     """The value that a configuration file means: types have to be right, a number is no text.
 
-    Raises ValueError, whose text says what is expected.
+    Raises ValueError, whose text says what is expected, and EntryError.
     """
     if option.kind == "bool":
         if isinstance(value, bool):
@@ -105,8 +113,9 @@ def from_yaml(option: Option, value: object) -> Value:
         if isinstance(value, int) and not isinstance(value, bool):
             return _in_range(option, value)
     elif option.kind == "list":
-        if isinstance(value, list) and all(isinstance(entry, str) for entry in value):
-            return tuple(_accepted(option, entry) for entry in value)
+        if isinstance(value, list):
+            return tuple(_entry(option, entry) for entry in value)
+        raise ValueError("a list of texts" + (f", each {option.expected}" if option.expected else ""))
     elif isinstance(value, str):
         return _from_plain_text(option, value)
     raise ValueError(describe(option))
@@ -122,6 +131,15 @@ def _from_plain_text(option: Option, text: str) -> Value:
     if not text and option.default is None:
         return None
     return _accepted(option, text)
+
+
+def _entry(option: Option, entry: object) -> str:
+    if not isinstance(entry, str) or not entry:
+        raise EntryError(entry, option.expected or "a text that is not empty")
+    try:
+        return _accepted(option, entry)
+    except ValueError as error:
+        raise EntryError(entry, str(error)) from error
 
 
 def _accepted(option: Option, text: str) -> str:

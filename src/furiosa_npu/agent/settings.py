@@ -7,6 +7,8 @@
 `Settings` is the agent's own NamedTuple with a field for each option (`--rescan-seconds`: `rescan_seconds`).
 """
 
+import os
+import stat
 import sys
 from collections.abc import Callable, Mapping
 from typing import Generic, Literal, NamedTuple, NoReturn, TypeVar
@@ -26,6 +28,7 @@ __all__ = [
     "Subcommand",
     "Value",
     "common_options",
+    "config_text",
     "load",
     "read_config",
     "resolve",
@@ -125,18 +128,13 @@ def common_options(listen_address: Address) -> tuple[Option, ...]:
 def resolve(
     program: Program, arguments: tuple[str, ...], environment: Mapping[str, str], read_file: Callable[[str], str]
 ) -> Resolved:
-    """The values of all options. `read_file` takes `--config`'s path and may raise OSError. Raises SettingsError."""
+    """The values of all options. `read_file` takes `--config`'s path. Raises SettingsError."""
     line = parse_command_line(program, arguments)
     if line.wanted:
         return Resolved(None, {}, {}, None, line.wanted)
     in_file: dict[str, Value] = {}
     if line.config is not None:
-        try:
-            text = read_file(line.config)
-        except (OSError, UnicodeDecodeError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "bytes that are no UTF-8"
-            raise SettingsError(f"--config {line.config}: found {reason}, expected a readable YAML file") from None
-        in_file = read_config(text, program.options, line.config)
+        in_file = read_config(read_file(line.config), program.options, line.config)
     values: dict[str, Value] = {}
     origins: dict[str, Origin] = {}
     for option in program.options:
@@ -162,7 +160,7 @@ def load(
     `--help` and `--version` are answered here and end the process with 0, wrong use with 2 (SystemExit).
     """
     try:
-        resolved = resolve(program, arguments, environment, _read_file)
+        resolved = resolve(program, arguments, environment, config_text)
     except SettingsError as error:
         wrong_use(program, str(error))
     if resolved.wanted == "version":
@@ -182,6 +180,19 @@ def wrong_use(program: Program, message: str) -> NoReturn:
     raise SystemExit(2)
 
 
-def _read_file(path: str) -> str:
-    with open(path, encoding="utf-8") as file:
-        return file.read()
+def config_text(path: str) -> str:
+    """What `--config`'s file holds. A pipe in its place is not waited for. Raises SettingsError."""
+    try:
+        with open(path, encoding="utf-8", opener=_without_waiting) as file:
+            if stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+                return file.read()
+        reason: str | None = "something other than a regular file"
+    except OSError as error:
+        reason = error.strerror
+    except UnicodeDecodeError:
+        reason = "bytes that are no UTF-8"
+    raise SettingsError(f"--config {path}: found {reason}, expected a readable YAML file")
+
+
+def _without_waiting(path: str, flags: int) -> int:
+    return os.open(path, flags | os.O_NONBLOCK)

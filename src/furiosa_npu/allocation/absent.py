@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 
+from furiosa_npu.allocation.gone import why_gone
 from furiosa_npu.allocation.ledger import GivenOf
 from furiosa_npu.allocation.pool import Pool, Unit
 from furiosa_npu.allocation.slicing import Slicing
@@ -23,6 +24,7 @@ def absent(
     `remembered`: verdicts from before the agent's start; `now`: seconds.
     """
     found: dict[str, Unit] = {}
+    present = {unit.card_id: unit.card for unit in pool.values() if unit.verdict.state != "gone"}
     for unit_id in held:
         told = None if unit_id in pool else given(unit_id)
         if told is None or told.reading is None:
@@ -30,6 +32,7 @@ def absent(
         (card_id,) = told.cards
         for name, reading in ((slicing.whole(card_id), told.reading._replace(pes=None)), (unit_id, told.reading)):
             if name not in pool:
-                verdict = judge(remembered.get(name), None, Circumstances(held=True), rules, now)
+                circumstances = Circumstances(held=True, gone=why_gone(reading, present))
+                verdict = judge(remembered.get(name), None, circumstances, rules, now)
                 found[name] = Unit(name, card_id, reading, verdict)
     return found

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
+from furiosa_npu.allocation.gone import why_gone
 from furiosa_npu.allocation.identity import doubt, identify, ids_without_uuid, is_same_place
 from furiosa_npu.allocation.ledger import Ledger
 from furiosa_npu.allocation.pe_form import PeForm
@@ -84,6 +85,7 @@ def census(
             continue
         if held(unit_id) or not (_superseded(unit, present) or _named(unit.card_id, unit.card, rules)):
             circumstances = _circumstances(unit_id, unit.card_id, unit.card, held, rules, family, {}, ())
+            circumstances = circumstances._replace(gone=why_gone(unit.card, present))
             counted[unit_id] = unit._replace(verdict=judge(unit.verdict, None, circumstances, rules.health, now))
     return counted
 
@@ -132,7 +134,10 @@ def judge_anew(
                 (),
                 places,
             )
-            reading = None if unit.verdict.state == "gone" else unit.card
+            is_gone = unit.verdict.state == "gone"
+            reading = None if is_gone else unit.card
+            if is_gone:
+                circumstances = circumstances._replace(gone=unit.verdict.reason)
             verdict = judge(unit.verdict, reading, circumstances, rules.health, seen.time_of(unit.card, now))
             judged[unit_id] = unit._replace(verdict=verdict)
     return {**pool, **judged}

@@ -33,13 +33,11 @@ def with_driverless(sysfs: str, inventory: Inventory, readings: Sequence[Reading
 
 
 def _may_be_one_of(npu: PciNpu, inventory: Inventory, readings: Sequence[Reading]) -> bool:
-    """A card whose `busname` cannot be read, or was not read yet, is on the bus too, and is not counted twice."""
+    """A card whose `busname` cannot be read, was not read yet, or has no folder to stand in, is on the bus too, and is
+    not counted twice."""
     taken = {reading.pci_bdf for reading in readings}
     named = {(reading.family, reading.index) for reading in readings if reading.pci_bdf is not None}
-    nameless = sum(
-        found.managed and found.family == npu.family and (found.family, found.index) not in named
-        for found in inventory.cards
-    )
+    nameless = sum(found.family == npu.family and (found.family, found.index) not in named for found in inventory.cards)
     return sum(other.bdf not in taken and other.family == npu.family for other in inventory.npus) <= nameless
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from furiosa_npu.hardware.families import TRAITS
-from furiosa_npu.hardware.reading import Reading, peak_temperature
+from furiosa_npu.hardware.reading import Problem, Reading, peak_temperature
 from furiosa_npu.health.history import Heartbeat, History, growing
 from furiosa_npu.health.signs import Bounds
 from furiosa_npu.health.verdict import State, WarningSign
@@ -32,8 +32,8 @@ class Finding(NamedTuple):
     state: State
     sign: str
     reason: str
-    where: str | None = None
-    """how a reason begins that says the same, whatever value it ends in; None: the reason as a whole"""
+    alike: tuple[str, ...] = ()
+    """of which a reason that says the same has one, whatever value it tells; none: the reason as a whole"""
 
 
 def faults(
@@ -51,7 +51,7 @@ def faults(
     """
     if reading.unanswered is not None:
         reason = f"no answer from {reading.unanswered} in {bounds['no-answer']:g} s: the driver hangs"
-        yield Finding("unreadable", "no-answer", reason, "no answer from ")
+        yield Finding("unreadable", "no-answer", reason, ("no answer from ",))
     # What has no device file is not handed out whatever is turned off.
     half = "missing" in bounds and not reading.management
     if reading.index is None or not reading.device_files or half:
@@ -67,16 +67,18 @@ def faults(
         patience = bounds["heartbeat-stopped"]
         if now - heartbeat.since >= patience:
             reason = f"the heartbeat stands still for {patience:g} s: the firmware hangs"
-            yield Finding("failed", "heartbeat-stopped", reason, "the heartbeat stands still ")
+            yield Finding("failed", "heartbeat-stopped", reason, ("the heartbeat stands still ",))
     names = growing(history.errors, now) if "atr-error" in bounds else ()
     if names:
-        yield Finding("failed", "atr-error", f"errors are counted: {', '.join(names)} (atr_error)", "errors are ")
+        reason = f"errors are counted: {', '.join(names)} (atr_error)"
+        still = tuple(f"{a}{name}{z}" for name in names for a in (": ", ", ") for z in (", ", " (atr_error)"))
+        yield Finding("failed", "atr-error", reason, still)
     if "temperature" in bounds:
         yield from _too_hot(reading, bounds["temperature"])
     if "malformed" in bounds and reading.problems:
         more = f" (and {len(reading.problems) - 1} more)" if len(reading.problems) > 1 else ""
         problem = reading.problems[0]
-        yield Finding("unreadable", "malformed", f"{problem}{more}", f"{problem.path}: ")
+        yield Finding("unreadable", "malformed", f"{problem}{more}", (_kind(problem),))
     if "missing" in bounds and missing_files:
         reason = f"device file {', '.join(missing_files)} is not there: the driver has not finished"
         yield Finding("starting", "missing", reason)
@@ -108,6 +110,12 @@ def _half_there(reading: Reading) -> str:
     return "no device files: the driver has not finished"
 
 
+def _kind(problem: Problem) -> str:
+    """How a reason begins that tells of the same: up to the first value that the file holds."""
+    before, value, _ = problem.found.partition("'")
+    return f"{problem.path}: found {before}" + (value or ",")
+
+
 def _went_back(before: Heartbeat, reading: Reading) -> bool:
     return (
         before.seconds is not None
@@ -126,4 +134,4 @@ def _too_hot(reading: Reading, bound_celsius: float) -> Iterator[Finding]:
         if sensor.value / 1000 > limit:
             whose = "its critical value" if critical is not None else "the bound"
             reason = f"sensor {sensor.label} is over {whose} of {limit:g} °C"
-            yield Finding("failed", "temperature", reason, "sensor ")
+            yield Finding("failed", "temperature", reason)

@@ -22,6 +22,9 @@ class Rules(NamedTuple):
     """whether a card whose driver shows no sign of use counts as idle"""
 
 
+NOTHING_SHOWN = "the driver shows neither device files nor a management folder"
+
+
 class Circumstances(NamedTuple):
     """What is known of a card besides its reading."""
 
@@ -35,6 +38,8 @@ class Circumstances(NamedTuple):
     """processes that have it open, as people are told of them: `process 4711 (python3)`"""
     doubt: str | None = None
     """why it may be another card than the one that it goes for, or None"""
+    gone: str = NOTHING_SHOWN
+    """why there is no reading of it, where there is none"""
 
 
 def judge(
@@ -55,7 +60,7 @@ def judge(
         finding = _good(reading, circumstances, history, standing, rules, now)
     else:
         standing = after_fault(before.standing, rules.trust, now, at_first_sight=_is_a_beginning(found))
-        finding = found or _GONE
+        finding = found or Finding("gone", "gone", circumstances.gone)
     told_to_its_pod = circumstances.held and found is not None
     if circumstances.disabled is not None and reading is not None and not told_to_its_pod:
         finding = Finding("disabled", "disabled", circumstances.disabled)
@@ -66,16 +71,11 @@ def judge(
     return Verdict(finding.state, finding.sign, finding.reason, now, signs, history)
 
 
-_GONE = Finding(
-    "gone", "gone", "the driver shows neither device files nor a management folder, and PCI has no such device"
-)
-
-
 def _says_the_same(previous: Verdict, finding: Finding) -> bool:
     """A reason that tells a value keeps the first: it would be news each second."""
     if (previous.state, previous.sign) != (finding.state, finding.sign):
         return False
-    return previous.reason.startswith(finding.where) if finding.where else previous.reason == finding.reason
+    return previous.reason == finding.reason or any(part in previous.reason for part in finding.alike)
 
 
 def _fault(

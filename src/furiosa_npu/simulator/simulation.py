@@ -127,7 +127,9 @@ class Simulation:
         return self.change(lambda now: changes.renumber(now, npu, index))
 
     def replace(self, npu: str, uuid: str | None = None) -> State:
-        """Another card in the same slot with the same number."""
+        """Another card in the same slot with the same number; the old one's device files go before its own come."""
+        changes.replace(self.state(), npu, uuid)  # what cannot be is refused before anything changes
+        self.change(lambda now: changes.remove(now, npu))
         return self.change(lambda now: changes.replace(now, npu, uuid))
 
     def occupy(self, npu: str, pes: Sequence[str] = ()) -> State:

@@ -63,6 +63,10 @@ class CardReadings:
         self._inventory = _NOT_LISTED
         self._readers: dict[str, CardReader] = {}
         self._last: dict[str, Reading] = {}
+        self._addresses: dict[str, str] = {}
+        """PCI addresses that cards told, as long as they are there"""
+        self._reset: set[str] = set()
+        """cards whose heartbeats went back since they were read whole: others may be in their slots"""
         self._silent: dict[str, str] = {}
         """cards whose drivers did not answer in time, and have not since: where they were asked"""
         self._fresh = _Every(FRESH_SECONDS)
@@ -78,16 +82,18 @@ class CardReadings:
         self._all: Sequence[Reading] = ()
 
     async def all(self, *, anew: bool, probe: frozenset[str] = frozenset()) -> Sequence[Reading]:
-        """Every card of the host. `anew`: all facts of all; else all of one card in turn and of those with problems, of
-        the others what moves.
+        """Every card of the host. `anew`: all facts of all; else all of one card in turn, of those with problems, and
+        of those that were reset, of the others what moves.
 
         `probe`: keys of the cards whose device files may be opened to see whether they are in use: nobody holds them.
         They are opened as part of the reading, so that a last look (`one`) comes before or after, never meanwhile.
         A card whose driver has not answered for the time of patience says so in `unanswered`; one that was asked a
-        moment ago is as it was. The same object as before, where nothing changed but heartbeats that go on.
+        moment ago is as it was; one that does not tell its PCI address any more has the one that it told. The same
+        object as before, where nothing changed but heartbeats that go on.
         """
         before = self._inventory
         now = self._clock()
+        self.awaited = frozenset()
         jobs = [] if anew else self._jobs(before, probe, now, anew=False)
         if anew:
             self._list.hurry(now)
@@ -96,7 +102,11 @@ class CardReadings:
         await self._ask(jobs)
         if anew or self._inventory is not before:
             await self._ask(self._jobs(self._inventory, probe, now, anew=anew))
-        told = [*self._told()]
+        if self._reset:
+            of_reset = [found for found in self._inventory.cards if _key(found) in self._reset]
+            await self._ask([self._job(found, probe, whole=True, fresh=True) for found in of_reset])
+            self._reset.clear()
+        told = [*self._placed([*self._told()])]
         if told != self._told_last or self._inventory is not before:
             self._told_last = told
             self._has_problems = any(reading.problems for reading in told)
@@ -175,12 +185,14 @@ class CardReadings:
 
     async def _ask(self, jobs: Sequence[Job]) -> None:
         answers = await self._reader.ask(jobs)
-        self.awaited = frozenset(job.key for job in jobs if job.key not in answers)
+        self.awaited = (self.awaited | {job.key for job in jobs}) - answers.keys()
         self._take(answers)
 
     def _take(self, answers: dict[str, _Listing | Reading]) -> None:
         for key, answer in answers.items():
             if isinstance(answer, Reading):
+                if key in self._last and _went_back(self._last[key], answer):
+                    self._reset.add(key)
                 self._last[key] = answer
                 self._silent.pop(key, None)
             else:
@@ -188,6 +200,18 @@ class CardReadings:
                 self._inventory = answer.inventory
                 there = {_key(found) for found in answer.inventory.cards}
                 self._last = {key: reading for key, reading in self._last.items() if key in there}
+                self._addresses = {key: address for key, address in self._addresses.items() if key in there}
+
+    def _placed(self, told: list[Reading]) -> Iterator[Reading]:
+        """Where no other card has the address: else one bad card would make another one doubtful."""
+        taken = {reading.pci_bdf for reading in told}
+        for reading in told:
+            if reading.pci_bdf is not None:
+                self._addresses[reading.key] = reading.pci_bdf
+            elif (address := self._addresses.get(reading.key)) is not None and address not in taken:
+                yield reading._replace(pci_bdf=address)
+                continue
+            yield reading
 
     def _told(self) -> Iterator[Reading]:
         for found in self._inventory.cards:
@@ -207,6 +231,11 @@ class CardReadings:
 def _key(found: Found) -> str:
     """As `Reading.key`."""
     return f"{found.family} npu{found.index}"
+
+
+def _went_back(before: Reading, reading: Reading) -> bool:
+    seconds = before.heartbeat_seconds
+    return seconds is not None and reading.heartbeat_seconds is not None and reading.heartbeat_seconds < seconds
 
 
 def _probed(files: Files, roots: Roots, read: Callable[[], Reading]) -> Reading:

@@ -4,7 +4,7 @@ import os
 from typing import cast
 
 from furiosa_npu.agent.options import Option
-from furiosa_npu.agent.settings import SettingsError, read_config
+from furiosa_npu.agent.settings import SettingsError, config_text, read_config
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.watch.conditions import Conditions
 
@@ -33,11 +33,10 @@ class DisableList:
             status = os.stat(self._path)
             seen = (status.st_ino, status.st_mtime_ns)
             if seen != self._seen:
-                with open(self._path, encoding="utf-8") as file:
-                    values = read_config(file.read(), self._options, self._path)
+                values = read_config(config_text(self._path), self._options, self._path)
                 self._names = cast(tuple[str, ...], values.get("disable", ()))
                 self._seen = seen
-        except (OSError, UnicodeDecodeError, SettingsError) as error:
+        except (OSError, SettingsError) as error:
             self._conditions.trouble("config", f"{error}; the last good setting disable stays in force")
         else:
             self._conditions.well("config")

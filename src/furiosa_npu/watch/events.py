@@ -1,5 +1,6 @@
 """What the kernel tells without being asked: device files that come and go, sockets in the kubelet's folders."""
 
+import os
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 
@@ -12,6 +13,7 @@ from furiosa_npu.linux.inotify import (
     IN_DELETE,
     IN_DELETE_SELF,
     IN_IGNORED,
+    IN_MASK_ADD,
     IN_MOVE_SELF,
     IN_MOVED_TO,
     Inotify,
@@ -24,6 +26,8 @@ _NO_WATCH = (
     "the kernel does not tell who opens or closes a device file (not permitted: a container's device cgroup forbids "
     f"it): the host's processes are looked at each {LOOK_SECONDS:g} s instead"
 )
+_PARENT_MASK = IN_CREATE | IN_MOVED_TO | IN_MASK_ADD
+"""Added: the parent may be one of the folders, too."""
 _FOLDER_ENDED = IN_IGNORED | IN_DELETE_SELF | IN_MOVE_SELF
 
 
@@ -58,6 +62,8 @@ class Events:
         self._inotify: Inotify | None = None
         self._watched: dict[int, str] = {}
         """the folders by their watches"""
+        self._parents: set[int] = set()
+        """watches of what folders that are not there will be in"""
 
     @property
     def of_folder(self) -> bool:
@@ -92,15 +98,22 @@ class Events:
             if self._inotify is None:
                 self._inotify = Inotify()
                 self._add_reader(self._inotify.fileno(), self._folder_readable)
-            for folder in self._folders:
-                if folder not in self._watched.values():
-                    with suppress(FileNotFoundError):  # not there yet: its endpoints say so
-                        self._watched[self._inotify.add_watch(folder, _FOLDER_MASK)] = folder
-                        self._on_folder()
+            self._watch_folders(self._inotify)
         except OSError as error:
             self._conditions.remark("inotify", f"no events from the kernel ({error}): looking once a second instead")
         else:
             self._conditions.well("inotify")
+
+    def _watch_folders(self, inotify: Inotify) -> None:
+        """Raises OSError where no watches are left."""
+        for folder in self._folders:
+            if folder not in self._watched.values():
+                # The parent's first: a folder that comes between the two is found.
+                with suppress(FileNotFoundError, NotADirectoryError):
+                    self._parents.add(inotify.add_watch(os.path.dirname(folder), _PARENT_MASK))
+                with suppress(FileNotFoundError):  # not there yet: its endpoints say so
+                    self._watched[inotify.add_watch(folder, _FOLDER_MASK)] = folder
+                    self._on_folder()
 
     def _devices_readable(self) -> None:
         if self._devices is not None and self._devices.drain():
@@ -115,5 +128,8 @@ class Events:
         for event in events:
             if event.mask & _FOLDER_ENDED:
                 self._watched.pop(event.wd, None)
-        if events:
+                self._parents.discard(event.wd)
+        if any(event.wd not in self._parents or event.wd in self._watched for event in events):
             self._on_folder()
+        if events and not self.of_folder:
+            self.renew()
