@@ -40,18 +40,22 @@ class LastRelease(NamedTuple):
 
 
 def last_version(repository: Path) -> str:
-    """The commit of the last version that has a chart: by tag `v*`; in a copy without tags, what came before the number
-    changed; and HEAD itself in one without that history. Raises CommandFailed where this is no git checkout."""
-    git = ["git", "-C", str(repository)]
-    named = run([*git, "tag", "--list", "v*", "--merged=HEAD", "--sort=-version:refname"]).split()
+    """The commit of the last version before this commit that has a chart: by its tag; in a copy without tags, what came
+    before the number changed; and HEAD itself in one without that history. Raises CommandFailed where this is no git
+    checkout."""
+    git = ["git", "-C", str(repository), "-c", "versionsort.suffix=-"]
+    head = run([*git, "rev-parse", "HEAD"]).strip()
+    named = run([*git, "tag", "--list", "v[0-9]*", "--merged=HEAD", "--sort=-version:refname"]).split()
     changed = run([*git, "log", "--format=%H^", "-G^version = ", "--", _NUMBER]).split()
     for name in [*named, *changed]:
         try:
             run([*git, "rev-parse", "--verify", "--quiet", f"{name}:{_CHART}"])
         except CommandFailed:
             continue
-        return run([*git, "rev-parse", f"{name}^{{commit}}"]).strip()
-    return run([*git, "rev-parse", "HEAD"]).strip()
+        commit = run([*git, "rev-parse", f"{name}^{{commit}}"]).strip()
+        if commit != head:
+            return commit
+    return head
 
 
 def last_release() -> LastRelease:

@@ -90,6 +90,10 @@ ROLLBACK = "helm rollback furiosa-npu REVISION --namespace kube-system"
 LIST_RELEASES = "helm list -A"
 DESCRIBE_CHECK = "kubectl describe job -n kube-system furiosa-npu-check"
 SWEEPS_LOG = "kubectl logs -n kube-system job/furiosa-npu-sweep-cluster"
+DELETE_HOOKS = (
+    "kubectl delete daemonset,job,pod,serviceaccount,role,rolebinding,clusterrole,clusterrolebinding "
+    "--namespace kube-system --selector app.kubernetes.io/component=chart-hook"
+)
 DELETE_SWEEP = "kubectl delete job -n kube-system furiosa-npu-sweep-cluster"
 DELETE_TEST = "kubectl -n kube-system delete pod furiosa-npu-test"
 DELETE_AWAIT = "kubectl delete job -n kube-system furiosa-npu-await-nodes"

@@ -21,6 +21,7 @@ from tests.cluster.helm import CHART, NODE, RELEASE, SYSTEM, Helm
 from tests.cluster.node_features import make_node_feature
 from tests.cluster.pages import (
     DELETE_AWAIT,
+    DELETE_HOOKS,
     DELETE_SWEEP,
     DELETE_TEST,
     DESCRIBE_CHECK,
@@ -285,7 +286,7 @@ def test_an_uninstallation_is_refused_while_a_pod_holds_a_card(helm: Helm, workl
 
 @pytest.mark.only_on(KUBERNETES_1_37, why="nothing in it is of a release")
 def test_hooks_that_kubectl_applied_remove_nothing(helm: Helm, workloads: Workloads) -> None:
-    """From a rendered chart: no file, label or slice; the pod that would sweep the node says why."""
+    """From a rendered chart: no file, label or slice; the pod that would sweep the node says why. None of them stays."""
     helm.deploy()
     workloads.run(npu_pod("holder", {PLAIN: 1}, NODE))
     before = helm.cluster.wait("what lasts", lambda: found if (found := helm.traces()) == helm.traces() else None)
@@ -296,7 +297,10 @@ def test_hooks_that_kubectl_applied_remove_nothing(helm: Helm, workloads: Worklo
         said = helm.cluster.wait("a sweep that ends", lambda: sweeps_word(helm))
         assert "hands out this node's cards: nothing was removed" in said
     finally:
-        helm.cluster.kubectl("delete", "--filename=-", stdin=hooks)
+        gone = typed(helm.cluster, DELETE_HOOKS)
+    assert {line.split()[1].strip('"') for line in gone.splitlines()} == {"furiosa-npu-sweep"}
+    kinds = {one["kind"] for one in found if one["kind"] != "Job"}
+    assert {line.split(".")[0].split()[0].lower() for line in gone.splitlines()} == {kind.lower() for kind in kinds}
     helm.cluster.wait("all to be as before", lambda: helm.traces() == before)
 
 

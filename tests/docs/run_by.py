@@ -28,6 +28,7 @@ AS_IT_STANDS: Mapping[str, tuple[str, ...]] = {
         "DELETE_SWEEP",
         "HISTORY",
     ),
+    f"{HELM}::test_hooks_that_kubectl_applied_remove_nothing": ("DELETE_HOOKS",),
     f"{HELM}::test_a_list_of_cards_out_of_use_is_followed_without_a_restart": ("DELETE_TEST",),
     f"{HELM}::test_a_node_that_is_cut_off_is_named_and_all_else_is_swept": ("DELETE_AWAIT",),
 }

@@ -43,7 +43,7 @@ OF_OTHERS = {
     }
     | {"--wait"},
     "of kubectl": {"--all", "--delete-emptydir-data", "--field-selector", "--force", "--ignore-daemonsets"}
-    | {"--ignore-not-found", "--overwrite", "--patch-file", "--show-labels", "--type"},
+    | {"--ignore-not-found", "--overwrite", "--patch-file", "--selector", "--show-labels", "--type"},
     "of buildah and podman": {"--build-arg", "--device", "--env", "--name", "--rm"},
     "of autoscalers": {"--startup-taint"},
     "of ruff": {"--check"},

@@ -91,6 +91,19 @@ def test_both_languages_show_the_same_commands(page: str) -> None:
     assert _code(DOCS / f"ko/{page}.md") == _code(DOCS / f"{page}.md")
 
 
+@pytest.mark.parametrize("page", [page for page in KOREAN_PAGES if page != "index"])
+def test_both_languages_have_as_many_points_and_rows(page: str) -> None:
+    """What was added to one alone shows here."""
+    counts = [
+        [
+            len(re.findall(pattern, (DOCS / path).read_text(), re.MULTILINE))
+            for pattern in (r"^ *[*-] ", r"^\|", r"^#+ ")
+        ]
+        for path in (f"{page}.md", f"ko/{page}.md")
+    ]
+    assert counts[0] == counts[1]
+
+
 def test_a_link_to_an_anchor_that_is_not_there_is_found(tmp_path: Path) -> None:
     """One that Sphinx does not check, since it leads to the other language's build."""
     (tmp_path / "ko").mkdir()

@@ -42,6 +42,8 @@ UNPRIVILEGED = {
     "readOnlyRootFilesystem": True,
 }
 
+COMPONENT = "app.kubernetes.io/component"
+
 
 def hooks_of(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
     return [one for one in found if "helm.sh/hook" in one["metadata"].get("annotations", {})]
@@ -76,6 +78,13 @@ def test_without_hooks_nothing_uninstalls() -> None:
     made = {(one["kind"], one["metadata"]["name"]) for one in objects(template(*NEWEST, "--no-hooks"))}
     works = {name for kind, name in made if kind in ("DaemonSet", "Job", "Pod")}
     assert works == {"furiosa-npu-labeller", "furiosa-npu-dra-driver"}
+
+
+def test_hooks_have_a_label_of_their_own() -> None:
+    """Who applied them with kubectl finds all of them by it, and no agent."""
+    found = [*objects(template(*NEWEST, SET)), *objects(template(*NEWEST, ONE_FAMILY))]
+    labelled = [one for one in found if one["metadata"].get("labels", {}).get(COMPONENT) == "chart-hook"]
+    assert labelled == hooks_of(found)
 
 
 def test_hooks_have_these_rights_and_no_other() -> None:

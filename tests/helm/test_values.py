@@ -115,6 +115,24 @@ from tests.helm.rendering import CHART, NEWEST, REPOSITORY, template
             )
             for option in ("--config=/a.yaml", "--disable=B")
         ),
+        *(
+            (
+                [*NEWEST, f"--set=extraArgs.{agent}={{{option}}}"],
+                f"extraArgs.{agent}: {option}: rights, mounts and hooks go by the value {value}: set that one",
+            )
+            for agent, option, value in (
+                ("labeller", "--publish=features.d", "publish"),
+                ("labeller", "--labels", "labels"),
+                ("plugin", "--startup-taint=a.b/c", "startupTaint"),
+                ("plugin", "--family=renegade", "families"),
+                ("draDriver", "--retire=on", "dra.retire"),
+            )
+        ),
+        *(([*NEWEST, f"--set=simulatedRoot={path}"], "at '/simulatedRoot': ") for path in ("/run/../x", "/..", "x")),
+        (
+            [*NEWEST, '--set-json=resources.plugin.requests={"a b/c":1}'],
+            "at '/resources/plugin/requests': additional properties 'a b/c'",
+        ),
         ([*NEWEST, "--set=disable=A"], "at '/disable': got string, want array"),
     ],
 )

@@ -147,9 +147,9 @@ def test_nothing_goes_while_the_agents_are_installed() -> None:
     api, clock = Api(there | {PODS: [], "/api/v1/nodes": NODES}), Clock()
     assert sweep_cluster(api, "npu", KEY, clock.patience(20), lambda _: None) == (
         "furiosa-npu-labeller, furiosa-npu-plugin: DaemonSets of namespace npu that are there: nothing was removed. "
-        "Where a chart was rendered and applied with its hooks: render it with --no-hooks, and delete the hooks' Jobs "
-        "and the DaemonSet furiosa-npu-sweep. Where kubectl applied a manifest of the plane that the release did not "
-        "have: 'kubectl delete -f' it, then install and uninstall again"
+        "Where a chart was rendered and applied with its hooks: render it with --no-hooks, and delete what has "
+        "the label app.kubernetes.io/component=chart-hook. Where kubectl applied a manifest of the plane that the "
+        "release did not have: 'kubectl delete -f' it, then install and uninstall again"
     )
     assert (api.written(), clock.now) == ([], 20)
 

@@ -72,7 +72,7 @@ def test_nothing_goes_while_an_agent_hands_out_cards(
     assert capsys.readouterr().err == (
         f"furiosa-npu-chart-hook: {agent} hands out this node's cards: nothing was removed. After an uninstallation "
         "this is tried again until it has ended. Where a chart was rendered and applied with its hooks: render it with "
-        "--no-hooks, and delete the DaemonSet furiosa-npu-sweep\n"
+        "--no-hooks, and delete what has the label app.kubernetes.io/component=chart-hook\n"
     )
     lock.release()
     assert sweep(tmp_path) == 0

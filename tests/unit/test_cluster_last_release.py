@@ -36,8 +36,8 @@ def checkout(tmp_path: Path) -> Checkout:
     return Checkout(tmp_path)
 
 
-def test_the_newest_tag_is_the_last_version(checkout: Checkout) -> None:
-    """By number; a tag that leads to no commit of ours, and one without a chart, are none."""
+def test_the_newest_tag_before_this_commit_is_the_last_version(checkout: Checkout) -> None:
+    """By number; a tag of this commit, one that leads to no commit of ours, and one without a chart, are none."""
     checkout.commit("0.8.0")
     checkout.git("tag", "v0.8.0")
     for version in ("0.9.0", "0.10.0"):
@@ -48,6 +48,18 @@ def test_the_newest_tag_is_the_last_version(checkout: Checkout) -> None:
     checkout.git("tag", "v1.0.0")
     checkout.git("checkout", "--quiet", "-")
     checkout.commit("0.10.1")
+    checkout.git("tag", "v0.10.1")
+    checkout.git("tag", "verified")
+    assert last_version(checkout.folder) == tagged
+
+
+def test_a_candidate_comes_before_its_version(checkout: Checkout) -> None:
+    """Though its name is longer."""
+    checkout.commit("0.9.0", chart="candidate")
+    checkout.git("tag", "v0.9.0-rc1")
+    tagged = checkout.commit("0.9.0", chart="version")
+    checkout.git("tag", "v0.9.0")
+    checkout.commit("0.9.1")
     assert last_version(checkout.folder) == tagged
 
 

@@ -7,6 +7,7 @@ from furiosa_npu.chart_hooks.lists import METADATA_OF_EACH, Unanswered, carry_ou
 from furiosa_npu.chart_hooks.patience import Patience, Pod, is_so, pod_of
 from furiosa_npu.chart_hooks.traces import (
     AGENTS,
+    DELETE_HOOKS,
     NODES,
     OF_OUR_DRIVER,
     SWEEP,
@@ -33,9 +34,9 @@ def sweep_cluster(ask: Ask, namespace: str, startup_taint: str, patience: Patien
     if installed:
         return (
             f"{', '.join(installed)}: DaemonSets of namespace {namespace} that are there: nothing was removed. Where a "
-            "chart was rendered and applied with its hooks: render it with --no-hooks, and delete the hooks' Jobs and "
-            f"the DaemonSet {SWEEP}. Where kubectl applied a manifest of the plane that the release did not have: "
-            "'kubectl delete -f' it, then install and uninstall again"
+            f"chart was rendered and applied with its hooks: render it with --no-hooks, and {DELETE_HOOKS}. Where "
+            "kubectl applied a manifest of the plane that the release did not have: 'kubectl delete -f' it, then install "
+            "and uninstall again"
         )
     pods = f"/api/v1/namespaces/{namespace}/pods"
     left = patience.outwait(ask, lambda: [pod_of(pod) for pod in listed(ask, pods, named(AGENTS))])

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 
 from furiosa_npu.allocation.cdi_devices import KIND
 from furiosa_npu.cdi.names import file_name
-from furiosa_npu.chart_hooks.traces import SWEEP
+from furiosa_npu.chart_hooks.traces import DELETE_HOOKS
 from furiosa_npu.dra_driver.claim_cdi import uid_of_file
 from furiosa_npu.dra_driver.names import DRIVER
 from furiosa_npu.linux.atomic_file import begun
@@ -45,7 +45,7 @@ def in_use(state_dir: str) -> str | None:
     return (
         f"{AGENTS[plane]} hands out this node's cards: nothing was removed. After an uninstallation this is tried "
         "again until it has ended. Where a chart was rendered and applied with its hooks: render it with --no-hooks, "
-        f"and delete the DaemonSet {SWEEP}"
+        f"and {DELETE_HOOKS}"
     )
 
 

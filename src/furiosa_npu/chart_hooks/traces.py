@@ -23,6 +23,9 @@ AGENTS = ("furiosa-npu-labeller", "furiosa-npu-plugin", "furiosa-npu-plugin-rene
 SWEEP = "furiosa-npu-sweep"
 """the DaemonSet that sweeps nodes, and the same label of its pods"""
 
+DELETE_HOOKS = "delete what has the label app.kubernetes.io/component=chart-hook"
+"""of the chart's templates/_hooks.tpl, for who applied them with kubectl"""
+
 
 class Removal(NamedTuple):
     """One write."""

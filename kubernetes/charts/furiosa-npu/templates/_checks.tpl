@@ -9,11 +9,17 @@
 {{- end -}}
 {{- end -}}
 {{- range $agent, $args := .Values.extraArgs -}}
-{{- range $args -}}
-{{- if hasPrefix "--listen-address" . -}}
-{{ fail (printf "extraArgs.%s: %s: the probes ask the port that the chart names, and the kubelet would kill an agent that does not listen there: leave it out, and let a NetworkPolicy keep others from the port" $agent .) }}
-{{- else if and $.Values.disable (ne $agent "labeller") (regexMatch "^--(config|disable)(=|$)" .) -}}
-{{ fail (printf "extraArgs.%s: %s: the value disable would not count beside it: set one of the two" $agent .) }}
+{{- range $arg := $args -}}
+{{- if hasPrefix "--listen-address" $arg -}}
+{{ fail (printf "extraArgs.%s: %s: the probes ask the port that the chart names, and the kubelet would kill an agent that does not listen there: leave it out, and let a NetworkPolicy keep others from the port" $agent $arg) }}
+{{- end -}}
+{{- range $option, $value := dict "publish" "publish" "labels" "labels" "startup-taint" "startupTaint" "retire" "dra.retire" "family" "families" -}}
+{{- if regexMatch (printf "^--%s(=|$)" $option) $arg -}}
+{{ fail (printf "extraArgs.%s: %s: rights, mounts and hooks go by the value %s: set that one" $agent $arg $value) }}
+{{- end -}}
+{{- end -}}
+{{- if and $.Values.disable (ne $agent "labeller") (regexMatch "^--(config|disable)(=|$)" $arg) -}}
+{{ fail (printf "extraArgs.%s: %s: the value disable would not count beside it: set one of the two" $agent $arg) }}
 {{- end -}}
 {{- end -}}
 {{- end -}}

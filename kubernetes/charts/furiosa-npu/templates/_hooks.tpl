@@ -7,7 +7,7 @@ metadata:
   name: {{ .name }}
   namespace: {{ include "furiosa-npu.namespace" .root }}
   labels:
-    app.kubernetes.io/part-of: furiosa-npu
+    {{- include "furiosa-npu.hookLabels" . | nindent 4 }}
   annotations:
     {{- include "furiosa-npu.hookAnnotations" . | nindent 4 }}
     helm.sh/hook-output-log-policy: hook-failed
@@ -66,6 +66,12 @@ spec:
 {{- end }}
 {{- end }}
 
+{{- /* Of everything that is there for a hook: where kubectl applied it, all goes by the second one. */}}
+{{- define "furiosa-npu.hookLabels" -}}
+app.kubernetes.io/part-of: furiosa-npu
+app.kubernetes.io/component: chart-hook
+{{- end }}
+
 {{- define "furiosa-npu.hookAnnotations" -}}
 helm.sh/hook: {{ .hook }}
 helm.sh/hook-weight: {{ .weight | quote }}
@@ -94,6 +100,8 @@ kind: ServiceAccount
 metadata:
   name: {{ .name }}
   namespace: {{ include "furiosa-npu.namespace" .root }}
+  labels:
+    {{- include "furiosa-npu.hookLabels" . | nindent 4 }}
   annotations:
     {{- include "furiosa-npu.hookAnnotations" . | nindent 4 }}
 ---
@@ -101,6 +109,8 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRole
 metadata:
   name: {{ .name }}
+  labels:
+    {{- include "furiosa-npu.hookLabels" . | nindent 4 }}
   annotations:
     {{- include "furiosa-npu.hookAnnotations" . | nindent 4 }}
 rules:
@@ -110,6 +120,8 @@ apiVersion: rbac.authorization.k8s.io/v1
 kind: ClusterRoleBinding
 metadata:
   name: {{ .name }}
+  labels:
+    {{- include "furiosa-npu.hookLabels" . | nindent 4 }}
   annotations:
     {{- include "furiosa-npu.hookAnnotations" . | nindent 4 }}
 roleRef:
