@@ -286,7 +286,7 @@ def test_an_uninstallation_is_refused_while_a_pod_holds_a_card(helm: Helm, workl
 
 @pytest.mark.only_on(KUBERNETES_1_37, why="nothing in it is of a release")
 def test_hooks_that_kubectl_applied_remove_nothing(helm: Helm, workloads: Workloads) -> None:
-    """From a rendered chart: no file, label or slice; the pod that would sweep the node says why. None of them stays."""
+    """From a rendered chart: no file, label or slice; the pod that would sweep the node says why. None stays."""
     helm.deploy()
     workloads.run(npu_pod("holder", {PLAIN: 1}, NODE))
     before = helm.cluster.wait("what lasts", lambda: found if (found := helm.traces()) == helm.traces() else None)

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from furiosa_npu.demo.kubelet_services import PodResourcesService
+from furiosa_npu.hardware.reading import Roots
 from furiosa_npu.kubelet import podresources_v1
 from furiosa_npu.kubelet.unix_server import UnixServer
 from furiosa_npu.simulator import Simulation
@@ -56,6 +57,33 @@ async def test_sigterm_removes_the_sockets_when_the_kubelet_has_let_go_of_them(f
                 assert await driver.stop() == 0
                 assert (kubelet.registered, line.is_connected) == ([], False)
             assert sockets(f"{folder}/kubelet") == []
+
+
+async def test_a_card_that_cannot_be_published_is_an_event(folder: str, tmp_path: Path) -> None:
+    """It is well, so that nothing else tells of it: its UUID is no name for a device."""
+    uuid = "WBYB0236_FH505KREO"
+    with api_server() as server:
+        serve_slices(server)
+        async with running(folder, kubeconfig(tmp_path, server.url)), kubelet_without_pods(folder):
+            await until_condition(server, "True", "AllNPUsHealthy")
+            flash(Simulation(f"{folder}/sim").roots, uuid)
+            await eventually(lambda: any(uuid in message for *_, message in told(server)), "it is told of")
+            await until_condition(server, "True", "AllNPUsHealthy")
+    (text,) = [
+        message for *_, reason, message in told(server) if (reason, uuid in message) == ("NPUsNotPublished", True)
+    ]
+    assert text == (
+        f"npu0 ({uuid}) is not published, and no pod can get it: found the name 'npu-{uuid.lower()}', expected a DNS "
+        "label of at most 63 characters (the driver's device_uuid)"
+    )
+
+
+def flash(roots: Roots, uuid: str) -> None:
+    """The card has this UUID; an event of the devfs root brings a look."""
+    path = Path(roots.sysfs, "class/npu_mgmt/npu0_mgmt/device_uuid")
+    path.chmod(0o644)
+    path.write_text(f"{uuid}\n")
+    Path(roots.devfs, "npu-event").touch()
 
 
 async def test_what_another_instance_prepared_before_it_left_is_known(folder: str, tmp_path: Path) -> None:

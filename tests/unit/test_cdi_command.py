@@ -83,6 +83,10 @@ def test_furiosactl_is_mounted_where_it_is_named(
     assert _generate(simulation, "--furiosactl", str(program), "--cdi-dir", str(tmp_path / "cdi")) == 1
     said = f"furiosa-npu-cdi: {program}: found no program, expected the static furiosactl for containers\n"
     assert (capsys.readouterr(), (tmp_path / "cdi").exists()) == (("", said), False)
+    program.mkdir()
+    assert _generate(simulation, "--furiosactl", str(program)) == 1
+    assert capsys.readouterr() == ("", said)
+    program.rmdir()
     program.write_text("")
     program.chmod(0o755)
     assert _generate(simulation, "--furiosactl", os.path.relpath(program)) == 0
@@ -137,6 +141,8 @@ def test_a_file_that_cannot_be_written_is_named(
         ((), "found no subcommand, expected generate (--help says more)"),
         (("write",), "found the word 'write', expected generate or an option"),
         (("generate", "--cdi-dir=a", "--output=b"), "found --cdi-dir and --output, expected one of them"),
+        (("generate", "--cdi-dir="), "--cdi-dir: found an empty text, expected a path"),
+        (("generate", "--cdi-dir=a", "--output="), "--output: found an empty text, expected a path"),
         (("generate", "--node-name=a"), "--node-name=a: unknown option; furiosa-npu-cdi --help lists the options"),
     ],
 )

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from furiosa_npu.cluster.resource_slices import Content, Device, Owner
-from furiosa_npu.cluster.slice_layout import Group, lay_out
+from furiosa_npu.cluster.slice_layout import Group, is_slice_name, lay_out
 
 OWNER = Owner("npu.furiosa.ai", "worker-1", "f3b0")
 SLICES = "worker-1.npu.furiosa.ai"
@@ -84,6 +84,17 @@ def test_slices_of_nodes_with_long_names_have_names_of_their_own() -> None:
     assert max(map(len, names)) <= 253
     again = lay_out([card(0)], OWNER._replace(node=nodes[0]), lay_out([card(0)], OWNER._replace(node=nodes[0]), {}))
     assert list(again) == names[:2]
+    owners = [OWNER._replace(node=node) for node in nodes]
+    ours = [[is_slice_name(name, owner) for name in names] for owner in owners]
+    assert ours == [[True, True, False, False], [False, False, True, True]]
+
+
+@pytest.mark.parametrize(
+    "name", ["n1-npu.furiosa.ai-abcde", "n1.npu.furiosa.ai-devices-", "n1.npu.furiosa.ai-devices-a", "n1"]
+)
+def test_a_slice_of_another_name_is_none_of_ours(name: str) -> None:
+    """As kubeletplugin of Go makes them, or by hand."""
+    assert not is_slice_name(name, OWNER._replace(node="n1"))
 
 
 GROUPS = st.lists(

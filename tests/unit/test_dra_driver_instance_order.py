@@ -91,6 +91,16 @@ def test_a_container_that_starts_anew_in_its_pod_has_its_old_place(tmp_path: Pat
     assert newest([old, new]) == [False, True]
 
 
+def test_one_that_has_a_living_ones_name_is_told(tmp_path: Path) -> None:
+    """Once, when it comes: from then on the file is its own, too."""
+    (first,) = joined(tmp_path, "driver")
+    second = InstanceOrder(str(tmp_path), "driver")
+    assert (second.join(), second.join(), first.join()) == (f"{tmp_path}/1-driver.instance", None, None)
+    first.leave()
+    second.leave()
+    assert InstanceOrder(str(tmp_path), "driver").join() is None
+
+
 def test_no_clock_is_asked(tmp_path: Path) -> None:
     """Files of the same instant, or of a clock that was set back, are in the order in which they came."""
     orders = joined(tmp_path, "old", "new")

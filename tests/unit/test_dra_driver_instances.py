@@ -29,6 +29,15 @@ class Node:
             self.instances.look()
 
 
+def test_one_that_has_the_same_name_is_an_event() -> None:
+    """They would take each other's sockets without a word."""
+    node = Node()
+    node.instances.namesake("/plugins/1-driver.instance")
+    (reason,) = node.events
+    assert reason.startswith("/plugins/1-driver.instance: another process of npu.furiosa.ai with this --instance lives")
+    assert reason in node.lines[-1]
+
+
 def test_a_newer_instance_that_stays_is_an_event_once() -> None:
     """Again when it went and another one stays; one of a rolling update is none."""
     node = Node()

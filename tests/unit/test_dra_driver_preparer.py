@@ -147,6 +147,22 @@ def test_each_of_several_claims_has_its_own_answer(desk: Desk) -> None:
     assert desk.files() == [file_name(TRAIN.uid)]
 
 
+def test_a_claim_that_is_named_twice_in_one_call_has_one_answer(desk: Desk) -> None:
+    """A pod may have it under two names; the API server is asked once."""
+    desk.allocated(TRAIN, "npu-w0")
+    asked: list[tuple[ClaimName, ...]] = []
+    fetch = desk.fetch
+
+    async def noted(names: Sequence[ClaimName]) -> Mapping[ClaimName, Fetched]:
+        asked.append(tuple(names))
+        return await fetch(names)
+
+    preparer = Preparer(desk.store, node("boot-1"), noted, desk.look, at_once)
+    (outcome,) = run(preparer.prepare((TRAIN, TRAIN))).values()
+    assert isinstance(outcome, PreparedClaim)
+    assert asked == [(TRAIN,)]
+
+
 def test_of_two_claims_in_one_call_that_share_a_pe_one_is_refused(desk: Desk) -> None:
     """The other is prepared."""
     desk.allocated(TRAIN, "npu-w0")

@@ -4,7 +4,7 @@ import pytest
 
 from furiosa_npu.cluster.api import Answer
 from furiosa_npu.dra_driver.publication_trouble import Notice
-from tests.unit.slices_desk import AWAY, PREFIX, Desk, card, visible
+from tests.unit.slices_desk import AWAY, NODE, PREFIX, Desk, card, visible
 
 NOT_SERVED = "nothing is published: the API server does not serve resource.k8s.io/v1, which Kubernetes has since 1.34"
 
@@ -56,6 +56,27 @@ def test_an_api_server_that_does_not_serve_the_version_is_said_so() -> None:
     requests = desk.take()
     answers = [desk.server.ask(requests[0]), *[Answer(404, "404 page not found", None)] * 2]
     assert desk.publication.answered(answers, desk.now, 1.0) == (Notice("warning", NOT_SERVED, "NPUsNotPublished"),)
+
+
+def test_a_slice_of_another_driver_of_this_name_is_deleted_and_told() -> None:
+    """Whoever makes it would make it again: the two would go on for ever, and pods would be prepared by either."""
+    desk = Desk()
+    desk.offer(card(0))
+    desk.settle()
+    name = f"{NODE}-npu.furiosa.ai-abcde"
+    one = next(iter(desk.server.slices.values()))
+    desk.server.slices[name] = {**one, "metadata": {**one["metadata"], "name": name, "uid": "another"}}
+    desk.publication.doubt(desk.now)
+    desk.settle()
+    assert name not in desk.server.slices
+    (said,) = [notice for notice in desk.notices if notice.event is not None]
+    assert (said.level, said.event) == ("warning", "NPUDriverTwice")
+    assert said.text.startswith(
+        f"resource slice {name} of the driver npu.furiosa.ai on this node was not made by this "
+    )
+    desk.offer()
+    desk.settle()
+    assert (desk.server.slices, [notice for notice in desk.notices if notice.event is not None]) == ({}, [said])
 
 
 def test_classes_that_lack_a_name_are_told_once_and_keep_no_slice_back() -> None:

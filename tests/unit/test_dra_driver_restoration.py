@@ -132,3 +132,27 @@ def test_a_state_that_can_be_read_is_no_end_of_a_restoration(restoring: Restorin
     for said in (None, StateError("prepared.lock is held")):
         restoring.restoration.was_read(said)
     assert restoring.conditions.troubles() == (("prepared claims", "the CDI folder is read-only"),)
+
+
+def test_what_an_earlier_boot_left_is_removed_once_the_api_server_says_that_it_is_gone(tmp_path: Path) -> None:
+    """It is asked again, and that is said once: a driver that retires would wait for pods that there are not."""
+    before = Desk(tmp_path, "boot-0")
+    before.allocated(TRAIN, "npu-w0")
+    before.prepared(TRAIN)
+    desk = Desk(tmp_path)
+    desk.claims[TRAIN] = NotFetched("GET claims/train: 503")
+    restoring = Restoring(desk)
+
+    async def story() -> None:
+        running = asyncio.create_task(restoring.restoration.run())
+        await asyncio.sleep(100)
+        assert (restoring.restoration.pending, list(desk.state() or ())) == (None, [TRAIN.uid])
+        (line,) = restoring.lines
+        assert "claims of an earlier boot stay in the state file for now" in line
+        assert "GET claims/train: 503" in line
+        del desk.claims[TRAIN]
+        await asyncio.sleep(600)
+        assert desk.state() == {}
+        running.cancel()
+
+    run(story())

@@ -149,8 +149,11 @@ def test_what_another_boot_left_and_the_api_server_no_longer_backs_is_ended(desk
     said = f"{TRAIN} is prepared, and the API server no longer has it"
     assert run(_restorer(desk).end_stale()) == Restored(stale=(Stale(TRAIN.uid, said, ended=False),))
     assert desk.state() == {TRAIN.uid: train, SERVE.uid: serve}
-    desk.claims[SERVE] = NotFetched("kind: found 'Pod', expected ResourceClaim")
-    assert run(_restorer(desk, "boot-2").end_stale()) == Restored(ended=(Stale(TRAIN.uid, said, ended=True),))
+    unasked = "kind: found 'Pod', expected ResourceClaim"
+    desk.claims[SERVE] = NotFetched(unasked)
+    assert run(_restorer(desk).end_stale()).unasked is None
+    ended = (Stale(TRAIN.uid, said, ended=True),)
+    assert run(_restorer(desk, "boot-2").end_stale()) == Restored(ended=ended, unasked=unasked)
     assert desk.state() == {SERVE.uid: serve}
     assert desk.files() == [file_name(SERVE.uid)]
 

@@ -18,6 +18,7 @@ _FAULTS = {
     errno.EACCES: "its mode keeps this process out",
     errno.EPERM: "this process has no right to",
     errno.ENOTDIR: "a part of the path is no folder",
+    errno.EEXIST: "where its folder should be is something else",
 }
 
 

@@ -30,6 +30,9 @@ def run(arguments: tuple[str, ...], environment: Mapping[str, str]) -> int:
     settings = invocation.settings
     if invocation.subcommand is None:
         wrong_use(PROGRAM, "found no subcommand, expected generate (--help says more)")
+    for name in ("cdi_dir", "output"):
+        if getattr(settings, name) is None and invocation.origins[name] == "command line":
+            wrong_use(PROGRAM, f"--{name.replace('_', '-')}: found an empty text, expected a path")
     if settings.cdi_dir is not None and settings.output is not None:
         wrong_use(PROGRAM, "found --cdi-dir and --output, expected one of them")
     path = settings.output if settings.cdi_dir is None else f"{settings.cdi_dir}/{file_name(KIND)}"
@@ -50,7 +53,7 @@ def run(arguments: tuple[str, ...], environment: Mapping[str, str]) -> int:
 
 def specification(roots: Roots, furiosactl: str | None) -> tuple[str, tuple[str, ...]]:
     """The file's text, and why cards of this host are not in it. Raises NoSpecification and SpecificationError."""
-    if furiosactl is not None and not os.access(furiosactl, os.X_OK):
+    if furiosactl is not None and not (os.path.isfile(furiosactl) and os.access(furiosactl, os.X_OK)):
         raise NoSpecification(f"{furiosactl}: found no program, expected the static furiosactl for containers")
     found = node_devices(identify(read_cards(roots), {}), roots, furiosactl)
     reasons = tuple(found.left_out.values())

@@ -35,8 +35,8 @@ def sweep_cluster(ask: Ask, namespace: str, startup_taint: str, patience: Patien
         return (
             f"{', '.join(installed)}: DaemonSets of namespace {namespace} that are there: nothing was removed. Where a "
             f"chart was rendered and applied with its hooks: render it with --no-hooks, and {DELETE_HOOKS}. Where "
-            "kubectl applied a manifest of the plane that the release did not have: 'kubectl delete -f' it, then install "
-            "and uninstall again"
+            "kubectl applied a manifest of the plane that the release did not have: 'kubectl delete -f' it, then "
+            "install and uninstall again"
         )
     pods = f"/api/v1/namespaces/{namespace}/pods"
     left = patience.outwait(ask, lambda: [pod_of(pod) for pod in listed(ask, pods, named(AGENTS))])

@@ -50,6 +50,11 @@ def lay_out(groups: Sequence[Group], owner: Owner, standing: Mapping[str, Conten
     }
 
 
+def is_slice_name(name: str, owner: Owner) -> bool:
+    """Whether a slice of this name is one that `lay_out` makes."""
+    return any(name.removeprefix(_prefix(owner, kind)).isdecimal() for kind in ("counters", "devices"))
+
+
 def _prefix(owner: Owner, kind: str) -> str:
     """`worker-1.npu.furiosa.ai-devices-`: always the same, so that what was written and not heard of is found again."""
     base, end = f"{owner.node}.{owner.driver}", f"-{kind}-"

@@ -26,7 +26,7 @@ from furiosa_npu.device_plugin.settings import PROGRAM, Settings
 from furiosa_npu.watch.announcements import Announcements
 from furiosa_npu.watch.card_metrics import WatchFigures
 from furiosa_npu.watch.card_watch import CardWatch
-from furiosa_npu.watch.claimed_cards import CLAIMS, BooksWithClaims, ClaimedCards, ClaimsUnknown
+from furiosa_npu.watch.claimed_cards import CLAIMS, PART, BooksWithClaims, ClaimedCards, ClaimsUnknown
 from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
 from furiosa_npu.watch.lifetime import all_of, until_stopped
 from furiosa_npu.watch.memory_file import boot_id
@@ -66,6 +66,7 @@ class App:
                 self._conditions,
             ),
             self._claimed,
+            self._conditions,
         )
         self._cycle = watch.cycle(self._books, self._folder_changed, self._announce)
         self._start_delay = delay = start_delay_seconds(settings.start_jitter_seconds, chance())
@@ -154,9 +155,9 @@ class App:
                 claimed = self._claimed.look()
                 break
             except ClaimsUnknown as error:
-                self._conditions.trouble("claims", str(error))
+                self._conditions.trouble(PART, str(error))
                 await asyncio.sleep(PLANE_SECONDS)
-        self._conditions.well("claims")
+        self._conditions.well(PART)
         if claimed:
             await self._cycle.know()
             self._pool.settle(await self._books.at_start())

@@ -15,8 +15,7 @@ from furiosa_npu.cluster.retry import chance, start_delay_seconds
 from furiosa_npu.dra_driver.device_health import DeviceHealths
 from furiosa_npu.dra_driver.driver_reports import DriverReports
 from furiosa_npu.dra_driver.endpoint import Endpoint
-from furiosa_npu.dra_driver.instances import DRIVER_TWICE
-from furiosa_npu.dra_driver.names import DRIVER
+from furiosa_npu.dra_driver.names import DRIVER, DRIVER_TWICE
 from furiosa_npu.dra_driver.node_claims import NodeClaims
 from furiosa_npu.dra_driver.plugin_successor import PluginSuccessor
 from furiosa_npu.dra_driver.published_cards import PublishedCards

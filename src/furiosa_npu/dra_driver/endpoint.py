@@ -132,11 +132,13 @@ class Endpoint:
                     await server.start()
                     self._wait_for_kubelet()
             where = self._folder
-            self._order.join()
+            namesake = self._order.join()
         except OSError as error:
             self._conditions.trouble(SOCKETS, _unserved(where, error))
             return False
         self._conditions.well(SOCKETS)
+        if namesake is not None:
+            self._instances.namesake(namesake)
         return True
 
     async def close(self) -> None:

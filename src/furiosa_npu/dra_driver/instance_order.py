@@ -42,17 +42,21 @@ class InstanceOrder:
         """it stands when this instance left"""
         self._held: int | None = None
 
-    def join(self) -> None:
-        """From now on until `leave`; where it has joined, its file is there again afterwards. Raises OSError."""
+    def join(self) -> str | None:
+        """From now on until `leave`; where it has joined, its file is there again afterwards. The file, where another
+        living process of this name had it before; that is known of the first time alone. Raises OSError.
+        """
         with self._decided():
             places = self._places()
             if not self._own.number:
                 self._own = _next(places, self._own.instance)
+            namesake = self._held is None and self._own in places and self._lives(self._own)
             held = _locked(self._path(self._own), os.O_RDONLY | os.O_CREAT, fcntl.LOCK_SH)
             self.leave()
             self._held = held
             for place in [place for place in places if not self._lives(place)][:-KEPT]:
                 os.unlink(self._path(place))
+            return self._path(self._own) if namesake else None
 
     def leave(self) -> None:
         """It is no other's newer one any more."""

@@ -12,11 +12,13 @@ from furiosa_npu.watch.conditions import Conditions
 PART = "instances"
 """of the conditions; no matter of readiness"""
 
-DRIVER_TWICE = "NPUDriverTwice"
-"""reason of the event about the node that says the same"""
-
 TOLERATED_SECONDS = 20.0
 """for which a newer instance is taken for a rolling update; where it stays beside this one, that is said"""
+
+_NAMESAKE = (
+    "{path}: another process of {driver} with this --instance lives on this node, and they take each other's sockets: "
+    "is there a second DaemonSet of this driver? Each instance needs a name of its own, such as its pod's UID"
+)
 
 _TWICE = (
     "{path}: another instance of {driver} came to this node after this one and publishes in its place, as one does for "
@@ -37,6 +39,12 @@ class Instances:
         self._on_twice = on_twice
         self._newer_since: float | None = None
         self._told = False
+
+    def namesake(self, path: str) -> None:
+        """Says that this one's file, `path`, was another living one's when this one came."""
+        reason = _NAMESAKE.format(path=path, driver=DRIVER)
+        self._conditions.remark("instance name", reason)
+        self._on_twice(reason)
 
     def look(self) -> None:
         """Says that a newer one stays; to be called again and again."""

@@ -53,7 +53,7 @@ class Preparer:
         """What became of each claim."""
         call = _Call()
         try:
-            return await self._prepare(asked, call)
+            return await self._prepare(tuple(dict.fromkeys(asked)), call)
         finally:
             call.over = True
 

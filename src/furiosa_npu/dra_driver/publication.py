@@ -18,6 +18,7 @@ from furiosa_npu.cluster.resource_slice_json import parse
 from furiosa_npu.cluster.resource_slice_requests import list_slices, slices_of
 from furiosa_npu.cluster.resource_slices import Owner, Slice
 from furiosa_npu.cluster.retry import delay_seconds
+from furiosa_npu.cluster.slice_layout import is_slice_name
 from furiosa_npu.dra_driver.device_classes import LIST_CLASSES, lacking
 from furiosa_npu.dra_driver.devices import CardDevices
 from furiosa_npu.dra_driver.gates import Gates, admitted, evident, learned, storable
@@ -29,6 +30,7 @@ from furiosa_npu.dra_driver.publication_trouble import (
     Trouble,
     altered,
     counters_refused,
+    stranger,
     trouble,
     unreadable,
 )
@@ -209,6 +211,8 @@ class Publication:
     def _take_in_one(self, write: Write, answer: Answer, notices: list[Notice]) -> Trouble | None:
         if write.content is None:
             self._stored.pop(write.name, None)
+            if not is_slice_name(write.name, write.owner):
+                notices.append(stranger(write.name))
             return None
         try:
             stored = parse(answer.body)

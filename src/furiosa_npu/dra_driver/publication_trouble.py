@@ -5,6 +5,7 @@ from typing import Literal, NamedTuple
 from furiosa_npu.cluster.api import Answer, ApiRequest, complaint, right
 from furiosa_npu.cluster.resource_slice_requests import SLICES
 from furiosa_npu.cluster.resource_slices import API_VERSION
+from furiosa_npu.dra_driver.names import DRIVER, DRIVER_TWICE
 
 NOT_PUBLISHED = "NPUsNotPublished"
 """reason of the events about troubles that do not pass by themselves"""
@@ -27,6 +28,15 @@ class Trouble(NamedTuple):
     text: str
     notice: Notice | None
     """None: it mends itself"""
+
+
+def stranger(slice_name: str) -> Notice:
+    """Of a slice of this driver and node that this driver does not make, and has deleted."""
+    text = (
+        f"resource slice {slice_name} of the driver {DRIVER} on this node was not made by this driver, and was deleted"
+        ": is there another vendor's or another version's driver of this name?"
+    )
+    return Notice("warning", text, DRIVER_TWICE)
 
 
 def trouble(request: ApiRequest, answer: Answer) -> Trouble | None:

@@ -10,7 +10,7 @@ from furiosa_npu.dra_driver.driver_reports import DriverReports
 from furiosa_npu.dra_driver.names import DRIVER
 from furiosa_npu.dra_driver.node_claims import NodeClaims
 from furiosa_npu.dra_driver.publication import Publication
-from furiosa_npu.dra_driver.publication_trouble import Notice
+from furiosa_npu.dra_driver.publication_trouble import NOT_PUBLISHED, Notice
 from furiosa_npu.dra_driver.publisher import Publisher
 from furiosa_npu.dra_driver.settings import Settings
 from furiosa_npu.watch.card_watch import CardWatch
@@ -66,11 +66,20 @@ class PublishedCards:
         pool, tainting = self._watch.pool, Tainting(self._epoch(), self._settings.failed_taint)
         offered = offering(pool.pool, pool.ledger.units, self._claims.holdings.other_plane, tainting)
         if offered.left_out != self._left_out:
+            self._say_left_out(offered.left_out)
             self._left_out = offered.left_out
-            for unit, reason in offered.left_out:
-                self._log.info("not published", unit=unit, reason=reason)
         self._is_some_untainted = any(not device.taints for card in offered.cards for device in card.devices)
         self.publisher.offer(offered.cards)
+
+    def _say_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
+        """With an event of each card whose own state does not say why: that has its events already."""
+        for unit_id, reason in left_out:
+            self._log.info("not published", unit=unit_id, reason=reason)
+            unit = self._watch.pool.pool[unit_id]
+            is_news = LeftOut(unit_id, reason) not in self._left_out
+            if is_news and unit.card.pes is None and reason != unit.verdict.reason:
+                text = f"{unit.card.name} ({unit.card_id}) is not published, and no pod can get it: {reason}"
+                self._reports.say_of_node(NOT_PUBLISHED, text)
 
     async def remove_startup_taint(self) -> None:
         """The scheduler reads the slices themselves: nothing of the node's status has to be waited for."""

@@ -36,6 +36,7 @@ class Restoration:
         """At the start, and whenever the state is lost: cleans up, and makes out anew what was lost."""
         while True:
             await self._until_restored()
+            await self._until_stale_has_ended()
             await self._lost.wait()
 
     def was_read(self, error: StateError | None) -> None:
@@ -75,10 +76,25 @@ class Restoration:
             else:
                 self.pending = None
         self._conditions.well(PART)
-        try:
-            self._tell(await self._restorer.end_stale())
-        except _FAILURES as error:
-            self._log.warning("claims of an earlier boot stay in the state file", reason=str(error))
+
+    async def _until_stale_has_ended(self) -> None:
+        """Tried again while the API server does not say what it has, or the file cannot be written; said once."""
+        failures = 0
+        while not self._lost.is_set():
+            try:
+                restored = await self._restorer.end_stale()
+                self._tell(restored)
+                reason = restored.unasked
+            except _FAILURES as error:
+                reason = str(error)
+            if reason is None:
+                return
+            failures += 1
+            if failures == 1:
+                self._log.warning("claims of an earlier boot stay in the state file for now", reason=reason)
+            with suppress(TimeoutError):
+                async with asyncio.timeout(delay_seconds(failures, chance())):
+                    await self._lost.wait()
 
     async def _restored(self) -> Restored:
         try:

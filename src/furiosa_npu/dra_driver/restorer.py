@@ -25,6 +25,8 @@ class Restored(NamedTuple):
     """UIDs of claims whose CDI files had no entry"""
     ended: tuple[Stale, ...] = ()
     """entries of another boot that were removed"""
+    unasked: str | None = None
+    """why of entries of another boot it is not known whether the API server backs them, or None"""
     stale: tuple[Stale, ...] = ()
     """entries that wait for the kubelet's Unprepare, though the API server no longer backs them"""
 
@@ -84,13 +86,17 @@ class Restorer:
             with self._store.locked() as store:
                 state = {uid: entry for uid, entry in store.read().items() if entry.named in fetched}
                 found = stale(state, claims, self._node)
+                of_another_boot = (
+                    claims.get(uid) for uid, entry in state.items() if entry.boot_id != self._node.boot_id
+                )
+                unasked = next((claim.reason for claim in of_another_boot if isinstance(claim, NotFetched)), None)
                 ended = tuple(entry for entry in found if entry.ended)
                 for entry in ended:
                     store.files.remove(entry.uid)
                 if ended:
                     gone = {entry.uid for entry in ended}
                     store.state.write({uid: claim for uid, claim in store.read().items() if uid not in gone})
-                return Restored(ended=ended, stale=tuple(entry for entry in found if not entry.ended))
+                return Restored(ended=ended, unasked=unasked, stale=tuple(entry for entry in found if not entry.ended))
 
         return await self._in_thread(work)
 

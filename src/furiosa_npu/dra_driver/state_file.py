@@ -53,7 +53,10 @@ class LockedState:
         except FileNotFoundError:
             return None
         except OSError as error:
-            raise StateError(f"{self.path}: {error.strerror}: what is prepared cannot be read") from error
+            raise StateError(
+                f"{self.path}: {error.strerror}: what is prepared cannot be read; where that lasts, move it away, and "
+                "it is made out anew"
+            ) from error
         try:
             if len(content) > MAXIMUM_BYTES:
                 raise FieldError(f"found more than {MAXIMUM_BYTES} bytes, expected fewer")

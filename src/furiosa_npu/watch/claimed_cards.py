@@ -9,6 +9,7 @@ from typing import Any
 
 from furiosa_npu.allocation.ledger import Given, Holding, Ledger, Observation
 from furiosa_npu.cdi.names import transient_file_name, transient_id
+from furiosa_npu.watch.conditions import Conditions
 from furiosa_npu.watch.kubelet_books import KubeletBooks, PodRef
 
 CLAIMS = "npu.furiosa.ai"
@@ -20,12 +21,19 @@ FILE = "dra/prepared.json"
 CLAIM_KIND = "npu.furiosa.ai/claim"
 """of the CDI devices of claims, whose specifications are transient ones, by a claim's UID"""
 
+PART = "claims"
+"""of the conditions"""
+
 VERSION = 1
 _MAXIMUM_BYTES = 4 << 20
 
 
 class ClaimsUnknown(Exception):
     """What claims hold cannot be told; the message names the file, what was found, and what to do."""
+
+
+class _NewerVersion(Exception):
+    """Of the file, than this agent knows."""
 
 
 def canonical(value: object) -> str:
@@ -62,7 +70,17 @@ class ClaimedCards:
         except FileNotFoundError:
             self._seen, self._cards = None, {}
             self._expect_no_claims()
-        except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
+        except OSError as error:
+            raise ClaimsUnknown(
+                f"{self._path}: {error.strerror}: which cards claims hold cannot be told; drain the node and move it "
+                "away"
+            ) from error
+        except _NewerVersion as error:
+            raise ClaimsUnknown(
+                f"{self._path}: {error}: a newer DRA driver wrote it, and which cards claims hold cannot be told; run "
+                "agents of that version, or drain the node and remove the file"
+            ) from error
+        except (ValueError, RecursionError, KeyError, TypeError, AttributeError) as error:
             raise ClaimsUnknown(
                 f"{self._path}: {error}: which cards claims hold cannot be told; run the DRA driver, which makes it "
                 "out anew, or drain the node and remove the file"
@@ -82,8 +100,11 @@ class ClaimedCards:
             )
 
     def _held(self, document: Any) -> dict[str, Given]:
-        if document["version"] != VERSION:
-            raise ValueError(f"found version {document['version']!r}, expected {VERSION}")
+        version = document["version"]
+        if type(version) is int and version > VERSION:
+            raise _NewerVersion(f"found version {version}, expected {VERSION}")
+        if version != VERSION:
+            raise ValueError(f"found version {version!r}, expected {VERSION}")
         if document["checksum"] != checksum(document["claims"]):
             raise ValueError(f"found the checksum {document['checksum']!r}, expected {checksum(document['claims'])}")
         held: dict[str, Given] = {}
@@ -104,10 +125,12 @@ class ClaimedCards:
 class BooksWithClaims:
     """The kubelet's books, and what claims hold beside: to the watch's cycle the same thing."""
 
-    def __init__(self, books: KubeletBooks, claimed: ClaimedCards) -> None:
+    def __init__(self, books: KubeletBooks, claimed: ClaimedCards, conditions: Conditions) -> None:
         self._books = books
         self._claimed = claimed
+        self._conditions = conditions
         self._last: Mapping[str, Given] = {}
+        self._was_read = False
         self.answered = False
 
     @property
@@ -129,10 +152,18 @@ class BooksWithClaims:
         return self._books.holders(holding)
 
     def _with_claims(self, seen: Observation) -> Observation:
-        """A file that cannot be read any more leaves what it said before; before the first list it was read."""
+        """A file that cannot be read any more leaves what it said before, and that is said. Before the first list it is
+        read, or whoever reads it then says why it is not.
+        """
         self.answered = self.answered or self._books.answered
-        with suppress(ClaimsUnknown):
+        try:
             self._last = self._claimed.look()
+        except ClaimsUnknown as error:
+            if self._was_read:
+                self._conditions.trouble(PART, f"{error}. What it said last stays in force as long as this agent runs")
+        else:
+            self._was_read = True
+            self._conditions.well(PART)
         held = frozenset(Holding(CLAIMS, card) for card in self._last)
         claimed, of_pods = self._last, seen.given
         seen = seen._replace(given=lambda unit: claimed.get(unit) or of_pods(unit))
