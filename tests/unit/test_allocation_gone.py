@@ -3,7 +3,7 @@
 import pytest
 
 from furiosa_npu.allocation.gone import why_gone
-from furiosa_npu.hardware.reading import Reading
+from furiosa_npu.hardware.reading import Problem, Reading
 from tests.unit.readings import warboy
 
 SHOWN = "the driver shows neither device files nor a management folder"
@@ -20,4 +20,11 @@ SHOWN = "the driver shows neither device files nor a management folder"
 )
 def test_a_card_is_said_to_be_gone_by_what_is_there(card: Reading, present: dict[str, Reading], reason: str) -> None:
     """Of PCI nothing is said of a card whose address nobody knows."""
-    assert why_gone(card, present) == reason
+    assert why_gone("WARBOY-0", card, present) == reason
+
+
+def test_a_part_of_a_card_without_a_driver_is_gone_for_what_the_card_tells() -> None:
+    """Not since another card is in its place: it is its own."""
+    problem = Problem("/sys/bus/pci/devices/0000:01:00.0", "a PCI device without a management folder", "a driver")
+    driverless = Reading("warboy", None, management=False, pci_bdf="0000:01:00.0", problems=(problem,))
+    assert why_gone("WARBOY-0", warboy()._replace(pes=(0,)), {"WARBOY-0": driverless}) == str(problem)

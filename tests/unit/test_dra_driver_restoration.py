@@ -14,7 +14,7 @@ from furiosa_npu.dra_driver.state_file import StateError, StateLost
 from furiosa_npu.watch.conditions import Conditions
 from tests.jumping_loop import run
 from tests.unit.claims import node
-from tests.unit.test_dra_driver_preparer import TRAIN, Desk, at_once
+from tests.unit.test_dra_driver_preparer import SERVE, TRAIN, Desk, at_once
 
 
 class Restoring:
@@ -141,18 +141,22 @@ def test_what_an_earlier_boot_left_is_removed_once_the_api_server_says_that_it_i
     before.prepared(TRAIN)
     desk = Desk(tmp_path)
     desk.claims[TRAIN] = NotFetched("GET claims/train: 503")
+    desk.allocated(SERVE, "npu-w1")
+    desk.prepared(SERVE)
+    del desk.claims[SERVE]
     restoring = Restoring(desk)
 
     async def story() -> None:
         running = asyncio.create_task(restoring.restoration.run())
         await asyncio.sleep(100)
-        assert (restoring.restoration.pending, list(desk.state() or ())) == (None, [TRAIN.uid])
-        (line,) = restoring.lines
+        assert (restoring.restoration.pending, {*(desk.state() or ())}) == (None, {TRAIN.uid, SERVE.uid})
+        of_this_boot, line = restoring.lines
+        assert f"{SERVE} is prepared, and the API server no longer has it" in of_this_boot
         assert "claims of an earlier boot stay in the state file for now" in line
         assert "GET claims/train: 503" in line
         del desk.claims[TRAIN]
         await asyncio.sleep(600)
-        assert desk.state() == {}
+        assert ({*(desk.state() or ())}, len(restoring.lines)) == ({SERVE.uid}, 3)
         running.cancel()
 
     run(story())

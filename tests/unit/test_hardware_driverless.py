@@ -64,6 +64,8 @@ def test_an_unread_card_stands_for_a_device_of_its_own_family_alone() -> None:
 def test_device_files_alone_stand_for_a_device_where_there_is_one() -> None:
     """A card without a management folder, read or not, says so itself; its device on the bus is no card more."""
     half = INVENTORY._replace(cards=(found(CARDS[0]), found(CARDS[1], managed=False), found(CARDS[2])))
+    gone = "0000:02:00.0"
+    assert [one.name for one in with_driverless(SYSFS, half, (CARDS[0], CARDS[2]), {gone})] == ["npu0", "npu0", gone]
     half_read = Reading("warboy", 1, False, CARDS[1].device_files)
     assert told(half, CARDS[0], CARDS[2]) == ["npu0", "npu0"]
     assert told(half, CARDS[0], half_read, CARDS[2]) == ["npu0", "npu1", "npu0"]

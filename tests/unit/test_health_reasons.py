@@ -43,6 +43,12 @@ def test_the_sensor_that_is_too_hot_is_named_and_its_bound() -> None:
     ]
 
 
+def test_a_second_sensor_near_its_limit_is_no_news() -> None:
+    """The one that was told stays so as long as it is too hot itself."""
+    readings = [hot(PEAK=celsius, NE=120) for celsius in (40, 120, 40, 120, 40)]
+    assert reasons(*readings) == ["sensor NE is over its critical value of 90 °C"] * 5
+
+
 def test_the_counter_that_grows_is_named_as_long_as_it_does() -> None:
     """A second one that grows beside it is no news; one that grows alone is, also where its name ends another's."""
     assert reasons(errors(0, 0), errors(1, 0), errors(2, 1), errors(2, 2), errors(2, 3), errors(2, 4)) == [

@@ -216,6 +216,44 @@ def test_a_card_that_lost_its_management_folder_is_at_the_address_that_it_told(h
     }
 
 
+def test_an_address_that_pci_does_not_have_any_more_or_that_another_card_told_is_forgotten(host: Host) -> None:
+    """The card is at none then, and the device that may be it is counted with it."""
+    told = {reading.name: str(reading.pci_bdf) for reading in host.look()}
+    bus = Path(host.simulation.roots.sysfs, "bus/pci/devices")
+    host.simulation.fail("npu2", "malformed=busname")
+    (bus / told["npu2"]).rename(bus / "0000:99:00.0")
+    host.simulation.fail("npu1", "malformed=busname")
+    host.write(1, "device_uuid", "NEW")
+    assert {reading.name: reading.pci_bdf for reading in host.look(anew=True)} == {
+        "npu0": told["npu0"],
+        "npu1": None,
+        "npu2": None,
+    }
+
+
+def test_a_card_that_its_driver_let_go_is_on_the_bus_though_another_one_has_device_files_alone(host: Host) -> None:
+    """Whose address is known: so it is not the other one."""
+    addresses = {reading.name: reading.pci_bdf for reading in host.look()}
+    for name in ("npu1", "npu2"):
+        host.simulation.fail(name, "no-management")
+    bus = Path(host.simulation.roots.sysfs, "bus/pci/devices")
+    (bus / str(addresses["npu2"])).unlink()
+    for path in Path(host.simulation.roots.devfs, "rngd").glob("npu1*"):
+        path.unlink()
+    assert [(reading.name, reading.pci_bdf) for reading in host.look(anew=True)] == [
+        ("npu0", addresses["npu0"]),
+        ("npu2", None),
+        (addresses["npu1"], addresses["npu1"]),
+    ]
+
+
+def test_the_last_look_finds_a_card_at_the_address_that_it_told(host: Host) -> None:
+    """As the list of cards has it; not where another card tells it."""
+    (_, card, _) = host.look()
+    host.simulation.fail("npu1", "malformed=busname")
+    assert host.one(card).pci_bdf == card.pci_bdf
+
+
 def test_folders_are_listed_again_every_ten_seconds(host: Host) -> None:
     """Where nothing happens; in between nobody asks."""
     host.look(anew=True)

@@ -32,7 +32,7 @@ def absent(
         (card_id,) = told.cards
         for name, reading in ((slicing.whole(card_id), told.reading._replace(pes=None)), (unit_id, told.reading)):
             if name not in pool:
-                circumstances = Circumstances(held=True, gone=why_gone(reading, present))
+                circumstances = Circumstances(held=True, gone=why_gone(card_id, reading, present))
                 verdict = judge(remembered.get(name), None, circumstances, rules, now)
                 found[name] = Unit(name, card_id, reading, verdict)
     return found

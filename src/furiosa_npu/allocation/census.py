@@ -85,7 +85,7 @@ def census(
             continue
         if held(unit_id) or not (_superseded(unit, present) or _named(unit.card_id, unit.card, rules)):
             circumstances = _circumstances(unit_id, unit.card_id, unit.card, held, rules, family, {}, ())
-            circumstances = circumstances._replace(gone=why_gone(unit.card, present))
+            circumstances = circumstances._replace(gone=why_gone(unit.card_id, unit.card, present))
             counted[unit_id] = unit._replace(verdict=judge(unit.verdict, None, circumstances, rules.health, now))
     return counted
 

@@ -1,4 +1,4 @@
-"""Why a card that was there is not: in words, from what is there now. Pure."""
+"""Why a unit that was there is not: in words, from what is there now. Pure."""
 
 from collections.abc import Mapping
 
@@ -7,12 +7,16 @@ from furiosa_npu.hardware.reading import Reading
 from furiosa_npu.health.judge import NOTHING_SHOWN
 
 
-def why_gone(card: Reading, present: Mapping[str, Reading]) -> str:
-    """`card`: as it was last known; `present`: the cards that are there, by id.
+def why_gone(card_id: str, card: Reading, present: Mapping[str, Reading]) -> str:
+    """`card`: of the card `card_id`, as it was last known; `present`: the cards that are there, by id.
 
-    Of PCI something is said only where the card's address is known: a card that stood there would be in its place.
+    Of PCI something is said only where the card's address is known: a card that stood there would be in its place. A
+    part of a card is gone, too, where no driver has taken the card any more.
     """
-    other = next((card_id for card_id, reading in present.items() if is_same_place(card, reading)), None)
+    own = present.get(card_id)
+    if own is not None:
+        return str(own.problems[0]) if own.problems else NOTHING_SHOWN
+    other = next((other_id for other_id, reading in present.items() if is_same_place(card, reading)), None)
     if other is not None:
         return f"another card ({other}) is in its place"
     if card.pci_bdf is None:

@@ -13,7 +13,10 @@ from furiosa_npu.dra_driver.publication import Publication
 from furiosa_npu.dra_driver.publication_trouble import NOT_PUBLISHED, Notice
 from furiosa_npu.dra_driver.publisher import Publisher
 from furiosa_npu.dra_driver.settings import Settings
+from furiosa_npu.health.verdict import State
 from furiosa_npu.watch.card_watch import CardWatch
+
+_WELL: tuple[State, ...] = ("idle", "allocated", "occupied", "probation")
 
 
 class PublishedCards:
@@ -47,6 +50,8 @@ class PublishedCards:
         self.publisher = Publisher(Publication(DRIVER, node_name, not_before), ask, is_newest, self._notice, clock)
         self._is_known = False
         self._left_out: tuple[LeftOut, ...] = ()
+        self._told: set[LeftOut] = set()
+        """of which there were events"""
         self._is_some_untainted = False
         """of what is to be published"""
 
@@ -68,17 +73,22 @@ class PublishedCards:
         if offered.left_out != self._left_out:
             self._say_left_out(offered.left_out)
             self._left_out = offered.left_out
+        self._tell_of_well_cards(offered.left_out)
         self._is_some_untainted = any(not device.taints for card in offered.cards for device in card.devices)
         self.publisher.offer(offered.cards)
 
     def _say_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
-        """With an event of each card whose own state does not say why: that has its events already."""
         for unit_id, reason in left_out:
             self._log.info("not published", unit=unit_id, reason=reason)
-            unit = self._watch.pool.pool[unit_id]
-            is_news = LeftOut(unit_id, reason) not in self._left_out
-            if is_news and unit.card.pes is None and reason != unit.verdict.reason:
-                text = f"{unit.card.name} ({unit.card_id}) is not published, and no pod can get it: {reason}"
+
+    def _tell_of_well_cards(self, left_out: tuple[LeftOut, ...]) -> None:
+        """An event of each card that is well, once: of the others their own state tells."""
+        self._told &= {*left_out}
+        for one in left_out:
+            unit = self._watch.pool.pool[one.unit]
+            if one not in self._told and unit.card.pes is None and unit.verdict.state in _WELL:
+                self._told.add(one)
+                text = f"{unit.card.name} ({unit.card_id}) is not published, and no pod can get it: {one.reason}"
                 self._reports.say_of_node(NOT_PUBLISHED, text)
 
     async def remove_startup_taint(self) -> None:

@@ -9,7 +9,7 @@ from furiosa_npu.agent.log import Log
 from furiosa_npu.cluster.retry import chance, delay_seconds
 from furiosa_npu.dra_driver.claim_files import ClaimFilesError
 from furiosa_npu.dra_driver.claims_api import NotListed
-from furiosa_npu.dra_driver.recovery import Unclear
+from furiosa_npu.dra_driver.recovery import Stale, Unclear
 from furiosa_npu.dra_driver.restorer import Restored, Restorer
 from furiosa_npu.dra_driver.state_file import StateError, StateLost
 from furiosa_npu.watch.conditions import Conditions
@@ -80,11 +80,12 @@ class Restoration:
     async def _until_stale_has_ended(self) -> None:
         """Tried again while the API server does not say what it has, or the file cannot be written; said once."""
         failures = 0
+        told: tuple[Stale, ...] = ()
         while not self._lost.is_set():
             try:
                 restored = await self._restorer.end_stale()
-                self._tell(restored)
-                reason = restored.unasked
+                self._tell(restored._replace(stale=tuple(entry for entry in restored.stale if entry not in told)))
+                reason, told = restored.unasked, restored.stale
             except _FAILURES as error:
                 reason = str(error)
             if reason is None:

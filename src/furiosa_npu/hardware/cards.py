@@ -1,6 +1,6 @@
 """All cards of a host in one pass: `read_cards`; one card anew: `read_card`. No tree, whatever it holds, raises."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from furiosa_npu.hardware.bus_pci import DEVICES, PciNpu
 from furiosa_npu.hardware.card_reader import CardReader
@@ -24,21 +24,27 @@ def read_card(roots: Roots, family: Family, index: int) -> Reading:
     return CardReader(roots, family, index).whole(found)
 
 
-def with_driverless(sysfs: str, inventory: Inventory, readings: Sequence[Reading]) -> tuple[Reading, ...]:
-    """The readings of the inventory's cards, doubles among them named as such, and those of PCI devices beside them."""
+def with_driverless(
+    sysfs: str, inventory: Inventory, readings: Sequence[Reading], let_go: Collection[str] = ()
+) -> tuple[Reading, ...]:
+    """The readings of the inventory's cards, doubles among them named as such, and those of PCI devices beside them.
+
+    `let_go`: addresses of cards that a driver showed before and shows no more, so that none of those it shows is there.
+    """
     told = without_doubles(readings)
     taken = {reading.pci_bdf for reading in told}
-    alone = [npu for npu in inventory.npus if npu.bdf not in taken and not _may_be_one_of(npu, inventory, told)]
+    free = [npu for npu in inventory.npus if npu.bdf not in taken]
+    unclaimed = [npu for npu in free if npu.bdf not in let_go]
+    alone = [npu for npu in free if npu.bdf in let_go or not _may_be_one_of(npu, unclaimed, inventory, told)]
     return (*told, *(_driverless(sysfs, npu, told) for npu in alone))
 
 
-def _may_be_one_of(npu: PciNpu, inventory: Inventory, readings: Sequence[Reading]) -> bool:
+def _may_be_one_of(npu: PciNpu, free: Sequence[PciNpu], inventory: Inventory, readings: Sequence[Reading]) -> bool:
     """A card whose `busname` cannot be read, was not read yet, or has no folder to stand in, is on the bus too, and is
     not counted twice."""
-    taken = {reading.pci_bdf for reading in readings}
     named = {(reading.family, reading.index) for reading in readings if reading.pci_bdf is not None}
     nameless = sum(found.family == npu.family and (found.family, found.index) not in named for found in inventory.cards)
-    return sum(other.bdf not in taken and other.family == npu.family for other in inventory.npus) <= nameless
+    return sum(other.family == npu.family for other in free) <= nameless
 
 
 def _driverless(sysfs: str, npu: PciNpu, readings: Sequence[Reading]) -> Reading:

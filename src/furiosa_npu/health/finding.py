@@ -126,6 +126,7 @@ def _went_back(before: Heartbeat, reading: Reading) -> bool:
 
 def _too_hot(reading: Reading, bound_celsius: float) -> Iterator[Finding]:
     peak = peak_temperature(reading.sensors)
+    told: dict[str, str] = {}
     for sensor in reading.sensors:
         critical = sensor.critical if sensor.critical is not None and sensor.critical > 0 else None
         if sensor.kind != "temp" or (critical is None and sensor is not peak):
@@ -133,5 +134,6 @@ def _too_hot(reading: Reading, bound_celsius: float) -> Iterator[Finding]:
         limit = critical / 1000 if critical is not None else bound_celsius
         if sensor.value / 1000 > limit:
             whose = "its critical value" if critical is not None else "the bound"
-            reason = f"sensor {sensor.label} is over {whose} of {limit:g} °C"
-            yield Finding("failed", "temperature", reason)
+            told.setdefault(f"sensor {sensor.label} is over ", f"{whose} of {limit:g} °C")
+    for sensor_is_over, bound in told.items():
+        yield Finding("failed", "temperature", sensor_is_over + bound, tuple(told))

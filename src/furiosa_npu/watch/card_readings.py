@@ -1,6 +1,6 @@
 """All cards read in each cycle, one card at the last look; a driver that hangs keeps neither waiting."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from functools import partial
 from typing import NamedTuple
 
@@ -52,6 +52,12 @@ class _Listing(NamedTuple):
     """seconds of the clock"""
 
 
+class _Address(NamedTuple):
+    bdf: str
+    uuid: str | None
+    """of the card that told it"""
+
+
 class CardReadings:
     """Readings of this host's cards."""
 
@@ -63,8 +69,8 @@ class CardReadings:
         self._inventory = _NOT_LISTED
         self._readers: dict[str, CardReader] = {}
         self._last: dict[str, Reading] = {}
-        self._addresses: dict[str, str] = {}
-        """PCI addresses that cards told, as long as they are there"""
+        self._addresses: dict[str, _Address] = {}
+        """what cards told last, also of those that are not there any more"""
         self._reset: set[str] = set()
         """cards whose heartbeats went back since they were read whole: others may be in their slots"""
         self._silent: dict[str, str] = {}
@@ -105,12 +111,16 @@ class CardReadings:
         if self._reset:
             of_reset = [found for found in self._inventory.cards if _key(found) in self._reset]
             await self._ask([self._job(found, probe, whole=True, fresh=True) for found in of_reset])
-            self._reset.clear()
+            self._reset &= self.awaited
         told = [*self._placed([*self._told()])]
         if told != self._told_last or self._inventory is not before:
             self._told_last = told
             self._has_problems = any(reading.problems for reading in told)
-            self._all = with_driverless(self._roots.sysfs, self._inventory, told)
+            there = {_key(found) for found in self._inventory.cards}
+            let_go = {address.bdf for key, address in self._addresses.items() if key not in there}
+            if not there <= self._last.keys():
+                let_go = set()  # what was not read yet may be one of them under another number
+            self._all = with_driverless(self._roots.sysfs, self._inventory, told, let_go)
         return self._all
 
     @property
@@ -140,7 +150,8 @@ class CardReadings:
             reading: Reading = await self._reader.ask_one(Job(card.key, reader.files, partial(reader.whole, found)))
         except NoAnswer as silence:
             return card._replace(unanswered=silence.path)
-        return reading
+        others = {last.pci_bdf for key, last in self._last.items() if key != card.key}
+        return next(self._placed([reading], others))
 
     def host_hangs(self) -> str | None:
         """The folder that the listing of the host's cards is stuck at."""
@@ -200,16 +211,19 @@ class CardReadings:
                 self._inventory = answer.inventory
                 there = {_key(found) for found in answer.inventory.cards}
                 self._last = {key: reading for key, reading in self._last.items() if key in there}
-                self._addresses = {key: address for key, address in self._addresses.items() if key in there}
 
-    def _placed(self, told: list[Reading]) -> Iterator[Reading]:
-        """Where no other card has the address: else one bad card would make another one doubtful."""
-        taken = {reading.pci_bdf for reading in told}
+    def _placed(self, told: Sequence[Reading], others: Collection[str | None] = ()) -> Iterator[Reading]:
+        """Where PCI has the address still, it is no other card that told it, and no other card tells it now: else one
+        bad card would make another one doubtful.
+        """
+        taken = {*others, *(reading.pci_bdf for reading in told)}
+        on_the_bus = {npu.bdf for npu in self._inventory.npus}
         for reading in told:
+            before = self._addresses.get(reading.key)
             if reading.pci_bdf is not None:
-                self._addresses[reading.key] = reading.pci_bdf
-            elif (address := self._addresses.get(reading.key)) is not None and address not in taken:
-                yield reading._replace(pci_bdf=address)
+                self._addresses[reading.key] = _Address(reading.pci_bdf, reading.uuid)
+            elif before is not None and before.bdf in on_the_bus - taken and reading.uuid in (None, before.uuid):
+                yield reading._replace(pci_bdf=before.bdf)
                 continue
             yield reading
 
