@@ -71,15 +71,12 @@ class PublishedCards:
         pool, tainting = self._watch.pool, Tainting(self._epoch(), self._settings.failed_taint)
         offered = offering(pool.pool, pool.ledger.units, self._claims.holdings.other_plane, tainting)
         if offered.left_out != self._left_out:
-            self._say_left_out(offered.left_out)
             self._left_out = offered.left_out
+            for unit, reason in offered.left_out:
+                self._log.info("not published", unit=unit, reason=reason)
         self._tell_of_well_cards(offered.left_out)
         self._is_some_untainted = any(not device.taints for card in offered.cards for device in card.devices)
         self.publisher.offer(offered.cards)
-
-    def _say_left_out(self, left_out: tuple[LeftOut, ...]) -> None:
-        for unit_id, reason in left_out:
-            self._log.info("not published", unit=unit_id, reason=reason)
 
     def _tell_of_well_cards(self, left_out: tuple[LeftOut, ...]) -> None:
         """An event of each card that is well, once: of the others their own state tells."""

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from furiosa_npu.hardware.families import TRAITS
 from furiosa_npu.hardware.reading import Problem, Reading, peak_temperature
-from furiosa_npu.health.history import Heartbeat, History, growing
+from furiosa_npu.health.history import Heartbeat, History, growing, went_back
 from furiosa_npu.health.signs import Bounds
 from furiosa_npu.health.verdict import State, WarningSign
 
@@ -60,7 +60,7 @@ def faults(
         file = TRAITS[reading.family].alive_file
         reason = f"not alive: the driver's file {file} says that the card does not run"
         yield Finding("failed", "not-alive", reason)
-    if "heartbeat-reset" in bounds and _went_back(before, reading):
+    if "heartbeat-reset" in bounds and went_back(before.seconds, reading):
         yield Finding("failed", "heartbeat-reset", "the heartbeat went back: the card was reset")
     heartbeat = history.heartbeat
     if "heartbeat-stopped" in bounds and heartbeat.moved and heartbeat.seconds is not None:
@@ -114,14 +114,6 @@ def _kind(problem: Problem) -> str:
     """How a reason begins that tells of the same: up to the first value that the file holds."""
     before, value, _ = problem.found.partition("'")
     return f"{problem.path}: found {before}" + (value or ",")
-
-
-def _went_back(before: Heartbeat, reading: Reading) -> bool:
-    return (
-        before.seconds is not None
-        and reading.heartbeat_seconds is not None
-        and reading.heartbeat_seconds < before.seconds
-    )
 
 
 def _too_hot(reading: Reading, bound_celsius: float) -> Iterator[Finding]:

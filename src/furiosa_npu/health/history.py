@@ -76,6 +76,11 @@ NEW = History()
 """Of a card that was never seen."""
 
 
+def went_back(seconds: int | None, reading: Reading) -> bool:
+    """The heartbeat, from the value that it had before; None: not known."""
+    return seconds is not None and reading.heartbeat_seconds is not None and reading.heartbeat_seconds < seconds
+
+
 def next_heartbeat(before: Heartbeat, reading: Reading | None, now: float) -> Heartbeat:
     """A card that is not there, or half, has no heartbeat; that it moved before stays known. Where the driver does not
     answer, nothing new is known."""

@@ -11,6 +11,7 @@ from furiosa_npu.hardware.inventory import Found, Inventory, Lister
 from furiosa_npu.hardware.open_probe import busy_files
 from furiosa_npu.hardware.reader_threads import Job
 from furiosa_npu.hardware.reading import Reading, Roots
+from furiosa_npu.health.history import went_back
 from furiosa_npu.watch.patient_reader import NoAnswer, PatientReader
 
 _HOST = "host"
@@ -202,7 +203,7 @@ class CardReadings:
     def _take(self, answers: dict[str, _Listing | Reading]) -> None:
         for key, answer in answers.items():
             if isinstance(answer, Reading):
-                if key in self._last and _went_back(self._last[key], answer):
+                if key in self._last and went_back(self._last[key].heartbeat_seconds, answer):
                     self._reset.add(key)
                 self._last[key] = answer
                 self._silent.pop(key, None)
@@ -245,11 +246,6 @@ class CardReadings:
 def _key(found: Found) -> str:
     """As `Reading.key`."""
     return f"{found.family} npu{found.index}"
-
-
-def _went_back(before: Reading, reading: Reading) -> bool:
-    seconds = before.heartbeat_seconds
-    return seconds is not None and reading.heartbeat_seconds is not None and reading.heartbeat_seconds < seconds
 
 
 def _probed(files: Files, roots: Roots, read: Callable[[], Reading]) -> Reading:

@@ -107,13 +107,19 @@ class Events:
     def _watch_folders(self, inotify: Inotify) -> None:
         """Raises OSError where no watches are left."""
         for folder in self._folders:
-            if folder not in self._watched.values():
-                # The parent's first: a folder that comes between the two is found.
+            if folder not in self._watched.values() and not self._watch(inotify, folder):
                 with suppress(FileNotFoundError, NotADirectoryError):
                     self._parents.add(inotify.add_watch(os.path.dirname(folder), _PARENT_MASK))
-                with suppress(FileNotFoundError):  # not there yet: its endpoints say so
-                    self._watched[inotify.add_watch(folder, _FOLDER_MASK)] = folder
-                    self._on_folder()
+                self._watch(inotify, folder)  # it may have come meanwhile
+
+    def _watch(self, inotify: Inotify, folder: str) -> bool:
+        """False: it is not there yet, which its endpoints say."""
+        try:
+            self._watched[inotify.add_watch(folder, _FOLDER_MASK)] = folder
+        except FileNotFoundError:
+            return False
+        self._on_folder()
+        return True
 
     def _devices_readable(self) -> None:
         if self._devices is not None and self._devices.drain():
