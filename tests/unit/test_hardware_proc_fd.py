@@ -248,7 +248,8 @@ def test_opening_and_closing_a_device_file_is_an_event(simulation: Simulation) -
     """Reading its status is none; a file that went and came back is watched again."""
     path = f"{simulation.roots.devfs}/npu0pe0"
     watch = OpenWatch()
-    watch.renew([path, f"{simulation.roots.devfs}/npu9"])
+    paths = [path, f"{simulation.roots.devfs}/npu9"]
+    assert [watch.renew(paths), watch.renew(paths)] == [(True, None), (False, None)]
     os.stat(path)
     assert not watch.drain()
     with open(path, encoding="utf-8"):
@@ -257,9 +258,23 @@ def test_opening_and_closing_a_device_file_is_an_event(simulation: Simulation) -
     os.unlink(path)
     watch.drain()
     Path(path).touch()
-    watch.renew([path])
+    assert watch.renew([path]) == (True, None)
     with open(path, encoding="utf-8"):
         assert watch.drain()
+
+
+def test_a_device_file_that_somebody_has_open_while_it_is_made_anew_is_watched_again(simulation: Simulation) -> None:
+    """The kernel tells of the old file until that process closes it."""
+    path = f"{simulation.roots.devfs}/npu0pe0"
+    watch = OpenWatch()
+    with open(path, encoding="utf-8"):
+        watch.renew([path])
+        os.unlink(path)
+        watch.drain()
+        Path(path).touch()
+        assert watch.renew([path]) == (True, None)
+        with open(path, encoding="utf-8"):
+            assert watch.drain()
 
 
 def test_a_watch_that_is_not_granted_is_noted_and_holds_up_no_other(

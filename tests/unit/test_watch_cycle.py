@@ -11,6 +11,7 @@ from furiosa_npu.allocation.ledger import Ledger, Observation
 from furiosa_npu.watch.cycle import BURST_SECONDS, OPENED_SECONDS, Cycle
 from furiosa_npu.watch.pages import live
 from tests.jumping_loop import run
+from tests.unit.readings import warboy
 
 
 class Stage:
@@ -31,13 +32,16 @@ class Stage:
         self.compared = 0
         """how often the entries of `disable` were held against the cards"""
         self.readings = SimpleNamespace(is_waited_for=False, host_hangs=self._no)
+        self.pool: dict[str, Any] = {}
+        self.watched: list[tuple[float, tuple[str, ...]]] = []
+        """when it was to be told who opens which device files"""
 
     def _cycle(self) -> Cycle:
-        pool = SimpleNamespace(
+        self.npu_pool = SimpleNamespace(
             undecided=False,
             users_failure=None,
             all_seen=self.all_seen,
-            pool={},
+            pool=self.pool,
             verdicts={},
             cards={},
             ledger=Ledger(),
@@ -49,7 +53,7 @@ class Stage:
             self.cycle_seconds,
             "/dev",
             cast(Any, self.readings),
-            cast(Any, pool),
+            cast(Any, self.npu_pool),
             cast(Any, SimpleNamespace(at_start=self._observed, answered=False, containers={})),
             cast(Any, SimpleNamespace(keep=self._nothing)),
             cast(Any, SimpleNamespace(now=lambda: (), compare=self._compare)),
@@ -77,12 +81,18 @@ class Stage:
     def _compare(self, _: object) -> None:
         self.compared += 1
 
+    def _renew(self, paths: tuple[str, ...] = ()) -> None:
+        """One file that was not watched before may have been opened: as `Events` does it."""
+        if paths:
+            self.watched.append((round(asyncio.get_running_loop().time(), 3), paths))
+            self.cycle.users_changed()
+
     def _no(self, *_: object) -> None:
         pass
 
     def tell(self, story: Callable[[], Coroutine[Any, Any, None]]) -> list[tuple[float, bool]]:
         """The looks after the first, while the story was told."""
-        events = cast(Any, SimpleNamespace(renew=self._no, of_folder=True, of_devices=True, of_opens=False))
+        events = cast(Any, SimpleNamespace(renew=self._renew, of_folder=True, of_devices=True, of_opens=True))
 
         async def whole() -> None:
             self.cycle = self._cycle()
@@ -142,6 +152,22 @@ def test_a_device_file_that_comes_or_a_pod_that_ends_is_looked_at_at_once() -> N
         await asyncio.sleep(0.1)
 
     assert stage.tell(story) == [(5.02, True), (5.12, True), (5.22, True)]
+
+
+def test_device_files_of_a_card_that_answers_late_are_watched_too() -> None:
+    """Its driver was slow at the start; who had opened it before is looked at again, and not known until then."""
+    stage, card = Stage(cycle_seconds=2.0), warboy()
+    known: list[bool] = []
+
+    async def story() -> None:
+        stage.pool["npu0"] = SimpleNamespace(card=card)
+        for seconds in (1.9, 0.11, 2.03):
+            await asyncio.sleep(seconds)
+            known.append(stage.npu_pool.users_are_known)
+
+    assert stage.tell(story) == [(2.0, False), (2.02, True), (4.02, False)]
+    files = tuple(f"/dev/{file.path}" for file in card.compute_files)
+    assert (stage.watched, known) == ([(2.0, files)], [True, False, True])
 
 
 def test_a_look_that_does_not_end_shows_at_livez() -> None:

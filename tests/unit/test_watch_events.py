@@ -112,25 +112,31 @@ class UsedUp:
         self.devfs = root / "dev"
         self.devfs.mkdir()
         self.lines: list[str] = []
+        self.opened = 0
+        """how often it was called back that somebody may have opened a device file"""
         self.readers: list[Callable[[], None]] = []
         """what the loop calls where events have come"""
+        self.used_up = used_up
         self.events = Events(
             Roots(str(self.devfs), str(root / "sys")),
             (),
             lambda _, readable: self.readers.append(readable),
             Conditions(Log(write=self.lines.append)),
             on_devices=lambda: None,
-            on_opened=lambda: None,
+            on_opened=self._on_opened,
             on_folder=lambda: None,
         )
         granted = Inotify.add_watch
 
         def add_watch(inotify: Inotify, path: str, mask: int) -> int:
-            if path == str(self.devfs / used_up) and Path(path).exists():
+            if path == str(self.devfs / self.used_up) and Path(path).exists():
                 raise OSError(errno.ENOSPC, "No space left on device", path)
             return granted(inotify, path, mask)
 
         monkeypatch.setattr(Inotify, "add_watch", add_watch)
+
+    def _on_opened(self) -> None:
+        self.opened += 1
 
     def said(self, words: str) -> int:
         return sum(words in line for line in self.lines)
@@ -139,13 +145,29 @@ class UsedUp:
 def test_opens_that_no_watch_is_left_for_are_not_said_to_be_well_again(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The next look, which brings no paths, heals nothing."""
+    """The next look, which brings no paths, heals nothing; one that finds a watch again has the users looked at."""
     scarce = UsedUp(tmp_path, monkeypatch, "npu0")
     (scarce.devfs / "npu0").touch()
     scarce.events.renew([str(scarce.devfs / "npu0")])
-    assert scarce.said("no events from the kernel") == 1
+    assert (scarce.said("no events from the kernel"), scarce.events.of_opens, scarce.opened) == (1, False, 0)
     scarce.events.renew()
-    assert scarce.said("well again") == 0
+    assert (scarce.said("well again"), scarce.events.of_opens, scarce.opened) == (0, False, 0)
+    scarce.used_up = "none"
+    scarce.events.renew()
+    assert (scarce.said("well again"), scarce.events.of_opens, scarce.opened) == (1, True, 1)
+
+
+def test_device_files_are_watched_though_no_watch_was_left_for_their_folder_at_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who opens them is not taken for known until then."""
+    scarce = UsedUp(tmp_path, monkeypatch, ".")
+    (scarce.devfs / "npu0").touch()
+    scarce.events.renew([str(scarce.devfs / "npu0")])
+    assert (scarce.events.of_opens, scarce.opened) == (False, 0)
+    scarce.used_up = "none"
+    scarce.events.renew()
+    assert (scarce.events.of_opens, scarce.opened) == (True, 1)
 
 
 def test_device_files_in_a_folder_that_no_watch_is_left_for_are_looked_for(

@@ -16,47 +16,37 @@ class OpenWatch:
 
     def __init__(self) -> None:
         self._inotify = Inotify()
-        self._watches: dict[int, str] = {}
+        self._watches: set[int] = set()
         self.refused = False
         """a watch was not granted (EPERM, EACCES): nothing will be told of that file"""
-        self._lacking: tuple[str, ...] = ()
-        """for which the kernel had no watch left"""
-
-    @property
-    def tells_all(self) -> bool:
-        """Whoever opens one of the files that it was told to watch is told of."""
-        return not self.refused and not self._lacking
 
     def fileno(self) -> int:
         """Readable when something happened."""
         return self._inotify.fileno()
 
-    def renew(self, paths: Iterable[str]) -> None:
-        """Watches these files and those that the kernel had no watch for before, as far as they are there.
+    def renew(self, paths: Iterable[str]) -> tuple[bool, OSError | None]:
+        """Watches these files as far as they are there, each of them whatever becomes of the others.
 
-        Raises OSError where the kernel has no watch left.
+        Whether one of them was not watched before: who opened it until now was not told. And why another one is not:
+        the kernel has no watch left.
         """
-        known = set(self._watches.values())
-        wanted = [path for path in dict.fromkeys((*self._lacking, *paths)) if path not in known]
-        lacking: dict[str, OSError] = {}
-        for path in wanted:
+        before, failure = len(self._watches), None
+        for path in paths:
             try:
-                self._watches[self._inotify.add_watch(path, _MASK)] = path
+                self._watches.add(self._inotify.add_watch(path, _MASK))
             except FileNotFoundError:
                 continue  # it went: the watch on the folder tells
             except PermissionError:
                 self.refused = True
             except OSError as error:
-                lacking[path] = error
-        self._lacking = tuple(lacking)
-        if lacking:
-            raise next(iter(lacking.values()))
+                failure = error
+        return len(self._watches) > before, failure
 
     def drain(self) -> bool:
         """Takes the events that are there; whether a file was opened or closed."""
         happened = False
         for event in self._inotify.read():
             if event.mask & IN_IGNORED:
-                self._watches.pop(event.wd, None)  # the file is gone
+                self._watches.discard(event.wd)  # the file is gone
             happened = True
         return happened

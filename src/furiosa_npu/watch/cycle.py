@@ -88,6 +88,8 @@ class Cycle:
         self._opened = False
         """a device file was opened or closed since the users were looked at"""
         self._users_looked_at = clock() - OPENED_SECONDS
+        self._watched: tuple[str, ...] = ()
+        """device files of which it is to be told who opens them"""
         self._remembered_at: float | None = None
         self._changed = False
 
@@ -200,11 +202,13 @@ class Cycle:
         anew, users_anew = self._devices_changed or not events.of_devices, self._users_are_due()
         self._devices_changed = False
         await self._pool.scan(anew=anew, users_anew=users_anew)
-        self._pool.users_are_known = events.of_opens and not self._opened
         if self._pool.all_seen:
             self._disable.compare(self._pool.pool)
-        if anew:
-            events.renew(self._device_paths())
+        paths = tuple(self._device_paths())
+        if anew or paths != self._watched:  # a card may answer later than its device files are there
+            self._watched = paths
+            events.renew(paths)
+        self._pool.users_are_known = events.of_opens and not self._opened
         folder = self._readings.host_hangs()
         if folder is None:
             self._conditions.well("host")

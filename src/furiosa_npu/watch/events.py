@@ -59,6 +59,8 @@ class Events:
         self._on_folder = on_folder
         self._devices: DeviceWatch | None = None
         self._opens: OpenWatch | None = None
+        self._unwatched: tuple[str, ...] = ()
+        """device files whose opens and closes are to be watched yet"""
         self._inotify: Inotify | None = None
         self._watched: dict[int, str] = {}
         """the folders by their watches"""
@@ -77,24 +79,20 @@ class Events:
 
     @property
     def of_opens(self) -> bool:
-        """Events come of whoever opens or closes a card's device file on the host."""
-        return self._opens is not None and self._opens.tells_all
+        """Events come of whoever opens or closes on the host a device file that it was told to watch."""
+        return self._opens is not None and not self._opens.refused and not self._unwatched
 
     def renew(self, device_files: Iterable[str] = ()) -> None:
         """Watches what is there and not watched yet. `device_files`: the paths of those that compute, where they may
-        be others than before."""
+        be others than before; one that was not watched until now may have been opened, which is called back."""
+        self._unwatched = tuple(dict.fromkeys((*self._unwatched, *device_files)))
         try:
             if self._devices is None:
                 self._devices = DeviceWatch(self._roots)
                 self._add_reader(self._devices.fileno(), self._devices_readable)
             self._devices.renew()
             if self._on_opened is not None:
-                if self._opens is None:
-                    self._opens = OpenWatch()
-                    self._add_reader(self._opens.fileno(), self._opens_readable)
-                self._opens.renew(device_files)
-                if self._opens.refused:
-                    self._conditions.remark("open files", _NO_WATCH)
+                self._watch_files(self._on_opened)
             if self._inotify is None:
                 self._inotify = Inotify()
                 self._add_reader(self._inotify.fileno(), self._folder_readable)
@@ -103,6 +101,20 @@ class Events:
             self._conditions.remark("inotify", f"no events from the kernel ({error}): looking once a second instead")
         else:
             self._conditions.well("inotify")
+
+    def _watch_files(self, on_opened: Callable[[], None]) -> None:
+        """Raises OSError where no watches are left."""
+        if self._opens is None:
+            self._opens = OpenWatch()
+            self._add_reader(self._opens.fileno(), self._opens_readable)
+        is_new, failure = self._opens.renew(self._unwatched)
+        if is_new:
+            on_opened()
+        if self._opens.refused:
+            self._conditions.remark("open files", _NO_WATCH)
+        if failure is not None:
+            raise failure
+        self._unwatched = ()
 
     def _watch_folders(self, inotify: Inotify) -> None:
         """Raises OSError where no watches are left."""
