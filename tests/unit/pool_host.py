@@ -33,6 +33,8 @@ class Host:
         self.now = 100.0
         self.users: tuple[CardUser, ...] = ()
         """who has the cards open"""
+        self.is_current = True
+        """they are known from the last look that was wanted"""
         self._seen_users: tuple[CardUser, ...] = ()
         self.probed: list[frozenset[str]] = []
         self.lists: list[tuple[tuple[str, bool], ...]] = []

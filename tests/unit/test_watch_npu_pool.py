@@ -105,7 +105,7 @@ def test_the_work_of_the_pod_before_is_no_stranger_to_the_next(again: str) -> No
     asyncio.run(getattr(host.pool, again)(NAME, ("WARBOY-0",)))
 
 
-def test_a_stranger_who_computesrefused_with_though_perf_regs_is_closed() -> None:
+def test_a_stranger_who_computes_is_refused_though_perf_regs_is_closed() -> None:
     """Its counter moves on between the two readings."""
 
     class Busy(Turnover):
@@ -175,6 +175,15 @@ def test_the_last_look_sees_who_opened_the_card_since_the_processes_were_looked_
     """In a container no event tells of it: for ten seconds the card would go to a pod while somebody computes on it."""
     host = Host(warboy())
     host.states(101.0)
+    host.users = (CardUser("process 4711 (python3)", None),)
+    assert "is occupied: in use by process 4711 (python3)" in refused_with(host, "WARBOY-0")
+
+
+def test_users_that_proc_has_yet_to_tell_of_are_not_taken_for_known() -> None:
+    """Where each open is told of: the look that an open brought may not have ended when a pod asks."""
+    host = Host(warboy())
+    host.states(101.0)
+    host.pool.users_are_known, host.is_current = True, False
     host.users = (CardUser("process 4711 (python3)", None),)
     assert "is occupied: in use by process 4711 (python3)" in refused_with(host, "WARBOY-0")
 

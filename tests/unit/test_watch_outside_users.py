@@ -152,10 +152,10 @@ def test_a_look_that_was_wanted_in_vain_is_taken_later(host: Host) -> None:
     host.takes_the_card()
     host.reader.hangs = host.reader.slow = True
     host.reader.now += 1
-    assert host.seen(anew=True) == {}
+    assert (host.seen(anew=True), host.users.is_current) == ({}, False)
     host.reader.answer()
     host.reader.now += 1
-    assert host.seen() == HELD
+    assert (host.seen(), host.users.is_current) == (HELD, True)
 
 
 def test_a_look_that_is_wanted_passes_nobody_over(host: Host) -> None:

@@ -239,7 +239,8 @@ class NpuPool:
         return await self._last_look.look(unit_ids)
 
     def _standing(self) -> Standing:
-        return Standing(self.pool, self.ledger, self.rules, self._seen, self._places, self.users_are_known)
+        users_are_known = self.users_are_known and self._users.is_current
+        return Standing(self.pool, self.ledger, self.rules, self._seen, self._places, users_are_known)
 
 
 def _is_settled(verdict: Verdict) -> bool:

@@ -60,6 +60,11 @@ class OutsideUsers:
             await self._reader.ask([self._job()])
             self._take()
 
+    @property
+    def is_current(self) -> bool:
+        """The last look that was wanted anew has told who is there; False while `/proc` has yet to answer."""
+        return self._looked_at is not None and self._looked_at >= self._wanted_at
+
     def _is_due(self) -> bool:
         looked_at = self._looked_at
         return looked_at is None or looked_at < self._wanted_at or self._clock() - looked_at >= LOOK_SECONDS
