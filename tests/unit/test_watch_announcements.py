@@ -71,8 +71,15 @@ def test_a_card_comes_to_each_state_but_that_in_which_it_was_found() -> None:
 
 
 def test_nothing_is_news_before_it_is_known_which_cards_there_are() -> None:
-    """Folders that are slow to be listed make no card appear; the condition is told meanwhile."""
-    assert said((pool(), None), (pool(warboy()), NONE)) == ([], ["NoNPUs", "AllNPUsHealthy"])
+    """Folders that are slow to be listed make no card appear, nor does the node's condition miss them meanwhile."""
+    assert said((pool(), None), (pool(warboy()), NONE)) == ([], ["AllNPUsHealthy"])
+    assert said((pool(), None), (pool(), NONE)) == ([], ["NoNPUs"])
+
+
+def test_a_card_that_has_not_answered_yet_is_not_said_to_be_missing() -> None:
+    """It is there, and will be in the condition when it answers or has hung for too long."""
+    slow = frozenset({warboy().key})
+    assert said((pool(), slow), (pool(warboy()), NONE)) == ([], ["AllNPUsHealthy"])
 
 
 def test_the_last_word_is_the_agents_own() -> None:

@@ -75,7 +75,8 @@ class Announcements:
             self._unread = before & unread
             for event in events:
                 self._writer.say(event)
-        self._writer.hold(condition(self._reports))
+        if self._reports or unread == frozenset():  # cards that have not answered yet are there all the same
+            self._writer.hold(condition(self._reports))
 
     def _log_it(self, card: CardReport) -> None:
         now = (card.state, card.reason, *(text for _, text in card.warnings))
