@@ -1,6 +1,6 @@
 """Stands for a `PatientReader` in tests: asks drivers at once, keeps back what a silent one says, and keeps count."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, cast
 
 from furiosa_npu.hardware.reader_threads import Job
@@ -47,7 +47,10 @@ class Desk:
                 self._waiting[job.key] = job.work(), self._clock()
             else:
                 self._answers[job.key] = job.work()
-        return {job.key: self._answers.pop(job.key) for job in jobs if job.key in self._answers}
+        return self.news(job.key for job in jobs)
+
+    def news(self, keys: Iterable[str]) -> dict[str, Any]:
+        return {key: self._answers.pop(key) for key in keys if key in self._answers}
 
     async def ask_one(self, job: Job) -> Any:
         """A silent driver is not waited for: the clock would have to go on meanwhile."""

@@ -55,8 +55,9 @@ class Host:
     def _changed(self) -> None:
         self.lists.append(tuple((offer.id, offer.healthy) for offer in self.pool.offers(NAME)))
 
-    async def all(self, *, anew: bool, probe: frozenset[str]) -> tuple[Reading, ...]:
+    async def all(self, *, anew: bool, probe: frozenset[str], is_late: bool) -> tuple[Reading, ...]:
         assert not anew
+        assert not is_late
         self.probed.append(probe)
         return self.cards
 

@@ -30,11 +30,11 @@ class Host:
         self.desk = Desk(PATIENCE, lambda: self.now)
         self.readings = CardReadings(self.simulation.roots, self.desk.as_reader, lambda: self.now)
 
-    def look(self, *, anew: bool = False) -> Sequence[Reading]:
-        return asyncio.run(self._look(anew=anew))
+    def look(self, *, anew: bool = False, is_late: bool = False) -> Sequence[Reading]:
+        return asyncio.run(self._look(anew=anew, is_late=is_late))
 
-    async def _look(self, *, anew: bool) -> Sequence[Reading]:
-        return await self.readings.all(anew=anew)
+    async def _look(self, *, anew: bool, is_late: bool) -> Sequence[Reading]:
+        return await self.readings.all(anew=anew, is_late=is_late)
 
     def one(self, card: Reading) -> Reading:
         async def main() -> Reading:
@@ -75,6 +75,31 @@ def test_a_card_that_was_not_read_yet_is_no_second_card(host: Host) -> None:
     assert keys(told) == list(NPU)
     assert [reading.unanswered for reading in told] == [None] * 3
     assert not host.readings.is_waited_for
+
+
+def test_what_answers_late_is_taken_in_and_what_has_answered_is_not_asked_again(host: Host) -> None:
+    """A card, and the host, whose listing brings a card that is new: that one is asked, and its answer may be late."""
+    host.look(anew=True)
+    host.desk.silent = {NPU[1]}
+    host.simulation.fail("npu1")
+    host.cycle()
+    asked = len(host.desk.asked)
+    assert [host.look(is_late=True)[1].alive, host.readings.awaited] == [True, {NPU[1]}]
+    host.desk.answer(NPU[1])
+    assert [host.look(is_late=True)[1].alive, host.readings.awaited] == [False, frozenset()]
+    assert host.desk.asked[asked:] == []
+
+    host.simulation.remove("npu2")
+    host.desk.silent = {HOST}
+    host.look(anew=True)
+    host.desk.answer(HOST)
+    asked = len(host.desk.asked)
+    host.desk.silent = {NPU[0]}
+    assert keys(host.look(is_late=True)) == [NPU[0], NPU[1]]
+    assert (host.desk.asked[asked:], host.readings.awaited) == ([NPU[0], NPU[1]], frozenset({NPU[0]}))
+    host.desk.answer(NPU[0])
+    host.look(is_late=True)
+    assert (host.desk.asked[asked:], host.readings.awaited) == ([NPU[0], NPU[1]], frozenset())
 
 
 def test_a_card_that_hangs_from_the_start_is_told_after_the_patience(host: Host) -> None:

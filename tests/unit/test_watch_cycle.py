@@ -33,6 +33,8 @@ class Stage:
         """how often the entries of `disable` were held against the cards"""
         self.readings = SimpleNamespace(is_waited_for=False, host_hangs=self._no)
         self.pool: dict[str, Any] = {}
+        self.late: list[tuple[float, bool]] = []
+        """when was taken in what had not been waited for, and whether users were looked at then"""
         self.watched: list[tuple[float, tuple[str, ...]]] = []
         """when it was to be told who opens which device files"""
 
@@ -67,8 +69,9 @@ class Stage:
     async def _take_in(self) -> None:
         await asyncio.sleep(self.takes_seconds)
 
-    async def _scan(self, *, anew: bool, users_anew: bool) -> None:
-        self.looks.append((round(asyncio.get_running_loop().time(), 3), users_anew))
+    async def _scan(self, *, anew: bool, users_anew: bool, is_late: bool) -> None:
+        looks = self.late if is_late else self.looks
+        looks.append((round(asyncio.get_running_loop().time(), 3), users_anew))
         if self.hangs:
             await asyncio.Event().wait()
 
@@ -168,6 +171,34 @@ def test_device_files_of_a_card_that_answers_late_are_watched_too() -> None:
     assert stage.tell(story) == [(2.0, False), (2.02, True), (4.02, False)]
     files = tuple(f"/dev/{file.path}" for file in card.compute_files)
     assert (stage.watched, known) == ([(2.0, files)], [True, False, True])
+
+
+def test_what_answers_late_is_taken_in_at_once_and_moves_no_look() -> None:
+    """However much of it comes: a slow driver is not asked more often for it."""
+    stage = Stage(cycle_seconds=1.0)
+
+    async def story() -> None:
+        for _ in range(4):
+            await asyncio.sleep(0.6)
+            stage.cycle.answered_late()
+
+    at = [(round(0.6 * number + BURST_SECONDS, 3), False) for number in (1, 2, 3)]
+    assert [stage.tell(story), stage.late] == [[(1.0, False), (2.0, False)], at]
+
+
+def test_a_device_file_that_comes_while_late_answers_are_taken_in_is_looked_at() -> None:
+    """In a look of its own, and all is asked."""
+    stage = Stage(cycle_seconds=60.0)
+
+    async def story() -> None:
+        await asyncio.sleep(5)
+        stage.takes_seconds = 0.5
+        stage.cycle.answered_late()
+        await asyncio.sleep(0.1)
+        stage.cycle.devices_changed()
+        await asyncio.sleep(5)
+
+    assert [stage.tell(story), stage.late] == [[(6.04, False)], [(5.52, True)]]
 
 
 def test_a_look_that_does_not_end_shows_at_livez() -> None:

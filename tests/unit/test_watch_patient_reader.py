@@ -149,6 +149,30 @@ def test_a_late_answer_goes_to_the_next_ask_of_its_key() -> None:
     run(story)
 
 
+def test_who_did_not_wait_for_a_late_answer_is_told_that_it_has_come() -> None:
+    """Once; of what was waited for nothing is told. It is news until it was asked for."""
+
+    async def story(machine: Machine) -> None:
+        told: list[dict[str, Any]] = []
+        come = asyncio.Event()
+
+        def late() -> None:
+            told.append(machine.reader.news(machine.drivers))
+            come.set()
+
+        await machine.ask_all("npu1", "npu2")
+        await machine.hang("npu0")
+        machine.reader.on_late = late
+        machine.drivers["npu0"].hangs = False
+        machine.drivers["npu0"].answer()
+        async with asyncio.timeout(LONG):
+            await come.wait()
+        assert await machine.ask_one("npu0") == 2
+        assert told == [{"npu0": 1}]
+
+    run(story)
+
+
 def test_a_new_answer_takes_the_place_of_a_late_one() -> None:
     """Where the driver answers again, nobody is told what was before."""
 

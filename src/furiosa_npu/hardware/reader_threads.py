@@ -35,6 +35,8 @@ class Batch:
         """those that no thread has taken yet"""
         self.unanswered = len(jobs)
         """those whose answers have not been collected"""
+        self.is_left = False
+        """nobody waits for it any more"""
 
 
 class Answer(NamedTuple):
@@ -115,10 +117,9 @@ class ReaderThreads:
         """
         return bool(batch.waiting) and self._replace()
 
-    @property
-    def stuck(self) -> int:
-        """How many threads wait for a driver besides the one that takes jobs."""
-        return sum(worker.job is not None for worker in self._replaced)
+    def stuck(self, since: float) -> int:
+        """How many threads besides the one that takes jobs wait for a driver since that time, or longer."""
+        return sum(worker.job is not None and worker.since <= since for worker in self._replaced)
 
     def _replace(self) -> bool:
         try:

@@ -88,9 +88,10 @@ class CardReadings:
         """keys of what was asked in the last look and had not answered at its end: it is told as it was"""
         self._all: Sequence[Reading] = ()
 
-    async def all(self, *, anew: bool, probe: frozenset[str] = frozenset()) -> Sequence[Reading]:
+    async def all(self, *, anew: bool, probe: frozenset[str] = frozenset(), is_late: bool = False) -> Sequence[Reading]:
         """Every card of the host. `anew`: all facts of all; else all of one card in turn, of those with problems, and
-        of those that were reset, of the others what moves.
+        of those that were reset, of the others what moves; `is_late`: what has answered since the last call, and
+        nothing that has answered is asked again.
 
         `probe`: keys of the cards whose device files may be opened to see whether they are in use: nobody holds them.
         They are opened as part of the reading, so that a last look (`one`) comes before or after, never meanwhile.
@@ -100,13 +101,12 @@ class CardReadings:
         """
         before = self._inventory
         now = self._clock()
-        self.awaited = frozenset()
-        jobs = [] if anew else self._jobs(before, probe, now, anew=False)
-        if anew:
-            self._list.hurry(now)
-        if self._has_problems or self._list.is_due(now):
-            jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._listing, now, anew=anew))]
-        await self._ask(jobs)
+        if is_late:
+            answers = self._reader.news((_HOST, *map(_key, before.cards)))
+            self.awaited -= answers.keys()
+            self._take(answers)
+        else:
+            await self._ask_all(probe, now, anew=anew)
         if anew or self._inventory is not before:
             await self._ask(self._jobs(self._inventory, probe, now, anew=anew))
         if self._reset:
@@ -157,6 +157,16 @@ class CardReadings:
     def host_hangs(self) -> str | None:
         """The folder that the listing of the host's cards is stuck at."""
         return self._reader.hanging(_HOST)
+
+    async def _ask_all(self, probe: frozenset[str], now: float, *, anew: bool) -> None:
+        """The host where that is due, and the cards that it had, where they are not asked for after it."""
+        self.awaited = frozenset()
+        jobs = [] if anew else self._jobs(self._inventory, probe, now, anew=False)
+        if anew:
+            self._list.hurry(now)
+        if self._has_problems or self._list.is_due(now):
+            jobs = [*jobs, Job(_HOST, self._lister.files, partial(self._listing, now, anew=anew))]
+        await self._ask(jobs)
 
     def _jobs(self, inventory: Inventory, probe: frozenset[str], now: float, *, anew: bool) -> list[Job]:
         fresh = anew or self._fresh.is_due(now)

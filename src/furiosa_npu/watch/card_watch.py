@@ -102,7 +102,7 @@ class CardWatch:
         before_look: Callable[[], Awaitable[None]] | None = None,
     ) -> Cycle:
         """What keeps time, with who tells what is held."""
-        return Cycle(
+        cycle = Cycle(
             self._settings.cycle_seconds,
             self._settings.devfs_root,
             self._readings,
@@ -116,6 +116,8 @@ class CardWatch:
             on_containers,
             before_look,
         )
+        self.reader.on_late = cycle.answered_late
+        return cycle
 
     def events(
         self,

@@ -82,6 +82,8 @@ class Cycle:
         self._on_containers = on_containers
         self._before_look = before_look
         self._due = asyncio.Event()
+        self._whole = False
+        """the look that is due asks for all; else it takes in what has answered late"""
         self._known = asyncio.Event()
         self._held = asyncio.Event()
         self._devices_changed = self._users_changed = True
@@ -96,7 +98,7 @@ class Cycle:
     def devices_changed(self) -> None:
         """Device files came or went."""
         self._devices_changed = self._users_changed = True
-        self._due.set()
+        self._hurry()
 
     def users_changed(self) -> None:
         """Somebody opened or closed a device file: looked at at once, or when a second is over since the last look."""
@@ -105,13 +107,17 @@ class Cycle:
             self._opened = True
             pause = self._users_looked_at + OPENED_SECONDS - self._clock()
             if pause > 0:
-                asyncio.get_running_loop().call_later(pause, self._due.set)
+                asyncio.get_running_loop().call_later(pause, self._hurry)
             else:
-                self._due.set()
+                self._hurry()
 
     def pod_ended(self) -> None:
         """Whoever still has the card open outlives its pod."""
         self._users_changed = True
+        self._hurry()
+
+    def answered_late(self) -> None:
+        """A driver that a look did not wait for: what it told is taken in at once, and the next look is when it was."""
         self._due.set()
 
     def pool_changed(self) -> None:
@@ -149,17 +155,21 @@ class Cycle:
         """Looks at all cards in each cycle, and where something happened."""
         await self._first_look(events)
         loop = asyncio.get_running_loop()
+        next_at = loop.time() + self._pause
         while True:
             self.turned_at = self._clock()
-            timer = loop.call_later(SOON_SECONDS if self._pool.undecided else self._seconds, self._due.set)
+            timer = loop.call_at(next_at, self._hurry)
             await self._due.wait()
             timer.cancel()
-            if self._devices_changed or self._users_changed or self._opened:
+            if self._devices_changed or self._users_changed or self._opened or not self._whole:
                 await asyncio.sleep(BURST_SECONDS)
             self._due.clear()
+            whole, self._whole = self._whole, False
             if self._before_look is not None:
                 await self._before_look()
-            await self._scan(events)
+            await self._scan(events, is_late=not whole)
+            soon = loop.time() + self._pause
+            next_at = soon if whole else min(next_at, soon)
 
     async def settle(self) -> None:
         """Asks the kubelet in each cycle who holds what, as long as anybody does."""
@@ -174,6 +184,15 @@ class Cycle:
                 self.pod_ended()
             if self._books.containers != before:
                 self._on_containers()
+
+    def _hurry(self) -> None:
+        self._whole = True
+        self._due.set()
+
+    @property
+    def _pause(self) -> float:
+        """Seconds until the next look where nothing happens."""
+        return SOON_SECONDS if self._pool.undecided else self._seconds
 
     async def _first_look(self, events: Events) -> None:
         """All cards are known then, but those whose drivers do not answer, and who holds them."""
@@ -192,16 +211,16 @@ class Cycle:
         self._on_containers()
         return seen.listed is not None or seen.recorded is not None
 
-    async def _scan(self, events: Events) -> None:
+    async def _scan(self, events: Events, *, is_late: bool = False) -> None:
         events.renew()
         if not events.of_folder:
             self._on_folder()
         disable = self._disable.now()
         if disable != self._pool.rules.disable:
             self._pool.rules = self._pool.rules._replace(disable=disable)
-        anew, users_anew = self._devices_changed or not events.of_devices, self._users_are_due()
-        self._devices_changed = False
-        await self._pool.scan(anew=anew, users_anew=users_anew)
+        anew, users_anew = not is_late and (self._devices_changed or not events.of_devices), self._users_are_due()
+        self._devices_changed = self._devices_changed and is_late
+        await self._pool.scan(anew=anew, users_anew=users_anew, is_late=is_late)
         if self._pool.all_seen:
             self._disable.compare(self._pool.pool)
         paths = tuple(self._device_paths())

@@ -83,10 +83,11 @@ class NpuPool:
         self.instant_left = self._hand_overs.instant_left
         self._last_look = LastLook(readings, users, self._standing, slicing, clock)
 
-    async def scan(self, *, anew: bool, users_anew: bool) -> None:
-        """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too."""
+    async def scan(self, *, anew: bool, users_anew: bool, is_late: bool = False) -> None:
+        """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too; `is_late`: only
+        what the last scan asked for and did not wait for is taken in."""
         await self._users.look(anew=users_anew)
-        readings = await self._readings.all(anew=anew, probe=self._to_probe())
+        readings = await self._readings.all(anew=anew, probe=self._to_probe(), is_late=is_late)
         awaited = {key: self._seen.awaited.get(key, self._now) for key in self._readings.awaited}
         self.scanned_at = now = self._clock()
         self.all_seen = self.unread == frozenset()

@@ -1,7 +1,7 @@
 """Asks drivers in threads and waits on the agent's loop, for each of them only as long as is worth it."""
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -26,6 +26,8 @@ class PatientReader:
         self._patience = patience_seconds
         self._clock = clock
         self._loop = asyncio.get_running_loop()
+        self.on_late: Callable[[], None] | None = None
+        """called when something has answered that `ask` did not wait for any more: `news` has it"""
         self._waiting: set[asyncio.Future[bool]] = set()
         self._fresh: dict[str, Answer] = {}
         self._answered: dict[str, Answer] = {}
@@ -33,8 +35,8 @@ class PatientReader:
 
     @property
     def stuck_threads(self) -> int:
-        """How many threads wait for a driver that does not answer."""
-        return self._threads.stuck
+        """How many threads wait for a driver that hangs; one that is slow is none of them."""
+        return self._threads.stuck(self._clock() - self._patience)
 
     async def ask(self, jobs: Sequence[Job]) -> dict[str, Any]:
         """What was answered, by key; also to an earlier job of the key that took its time.
@@ -45,8 +47,13 @@ class PatientReader:
         batch = self._threads.submit(jobs)
         while batch.unanswered:
             if not await self._news_within(STUCK_SECONDS) and not self._threads.reinforce(batch):
+                batch.is_left = True
                 break
-        fresh = [self._fresh.pop(job.key) for job in jobs if job.key in self._fresh]
+        return self.news(job.key for job in jobs)
+
+    def news(self, keys: Iterable[str]) -> dict[str, Any]:
+        """What these keys have answered since they were asked last, by key. Raises what a job raised."""
+        fresh = [self._fresh.pop(key) for key in keys if key in self._fresh]
         now = self._clock()
         return {answer.job.key: _told(answer.result) for answer in fresh if self._is_news(answer, now)}
 
@@ -115,6 +122,8 @@ class PatientReader:
                 self._fresh[answer.job.key] = answer
         for news in self._waiting:
             _tell(news, True)
+        if self.on_late is not None and any(answer.batch.is_left for answer in answers):
+            self.on_late()
 
     def _is_news(self, answer: Answer, now: float) -> bool:
         """What came, or lay there, longer than the time of patience tells of an earlier time; an error is news."""
