@@ -5,6 +5,7 @@ import time
 from pathlib import Path
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from tests.fuse.conftest import mounted
 from tests.protocol.plugin_node import (
     ALPHA,
@@ -44,7 +45,7 @@ async def test_a_card_that_hangs_is_kept_back_alone_and_comes_back(folder: Path)
             node.simulation.fail(card_id(1), "hang=heartbeat")
             await until_health(node, ALPHA, HEALTHY, UNHEALTHY, HEALTHY)
             assert f"no answer from {mount.place}/{HEARTBEAT} in 2 s" in await refusal(node, ALPHA, card_id(1))
-            assert (await node.kubelet.run(pod("other", {ALPHA: 2}))).phase == "Running"
+            assert await node.kubelet.run(pod("other", {ALPHA: 2})) == PodStatus("Running")
             assert [(await get(port, page))[0] for page in ("/livez", "/readyz")] == [200, 200]
             assert await _stuck_readers(port) == "1"
             node.simulation.recover(card_id(1))
@@ -60,7 +61,7 @@ async def test_cards_that_hang_from_the_start_keep_the_others_from_nobody(folder
                 node.simulation.fail(card_id(number), "hang=alive")
             await node.start_plugin("--sysfs-root", str(mount.place))
             await node.until_allocatable(ALPHA, 1, SECONDS)
-            assert (await node.kubelet.run(pod("other", {ALPHA: 1}))).phase == "Running"
+            assert await node.kubelet.run(pod("other", {ALPHA: 1})) == PodStatus("Running")
             listed = {device.id for device in node.kubelet.books.lists[ALPHA].values()}
             assert listed == {card_id(2)}
             for number in (0, 1):
@@ -87,7 +88,7 @@ async def test_a_held_card_that_hangs_at_the_next_agents_start_is_not_forgotten(
         with mounted(node.simulation) as mount:
             plugin = await node.start_plugin("--sysfs-root", str(mount.place))
             await node.until_allocatable(ALPHA, 2, SECONDS)
-            assert (await node.kubelet.run(pod("holder", {ALPHA: 2}))).phase == "Running"
+            assert await node.kubelet.run(pod("holder", {ALPHA: 2})) == PodStatus("Running")
             node.simulation.fail(card_id(1), "hang=heartbeat")
             told = f"uuid={card_id(1)} state=unreadable"
             await until(node, lambda: len(said(node, told)) == 1, "the plugin says it")

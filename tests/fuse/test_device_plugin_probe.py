@@ -4,6 +4,7 @@ import asyncio
 from pathlib import Path
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.simulator import Card
 from tests.fuse.conftest import mounted
 from tests.protocol.plugin_node import (
@@ -64,7 +65,7 @@ async def test_a_card_whose_device_file_does_not_open_is_kept_back_alone(folder:
             await until_health(node, ALPHA, HEALTHY, UNHEALTHY, HEALTHY)
             expected = f"is unreadable: no answer from {mount.place}/npu1pe0-1 in 2 s: the driver hangs"
             assert expected in await refusal(node, ALPHA, card_id(1))
-            assert (await node.kubelet.run(pod("other", {ALPHA: 2}))).phase == "Running"
+            assert await node.kubelet.run(pod("other", {ALPHA: 2})) == PodStatus("Running")
             assert [(await get(port, page))[0] for page in ("/livez", "/readyz")] == [200, 200]
             assert await _stuck_readers(port) == "1"
             node.simulation.recover(card_id(1))
@@ -82,7 +83,7 @@ async def test_the_device_files_of_a_held_card_are_never_opened(folder: Path) ->
             await node.start_plugin(*options, listen_address=f"127.0.0.1:{port}")
             await node.until_allocatable(ALPHA, 1, SECONDS)
             holder = pod("holder", {ALPHA: 1})
-            assert (await node.kubelet.run(holder)).phase == "Running"
+            assert await node.kubelet.run(holder) == PodStatus("Running")
             node.simulation.fail(card_id(0), "hang-open=pe0-1")
             for _ in range(5):
                 await node.until_seen(holder, SECONDS)

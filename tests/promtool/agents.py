@@ -8,6 +8,7 @@ from pathlib import Path
 
 from furiosa_npu.demo.child import Child
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.kubelet import dra_v1 as dra
 from tests.promtool.server import Target
 from tests.protocol.api_server import api_server, kubeconfig
@@ -44,7 +45,7 @@ class Agents:
     async def live(self) -> str:
         """A pod gets a card, another card fails and is refused, and so is a claim. The number of the failed card."""
         holder = pod("holder", {ALPHA: 1})
-        assert (await self.node.kubelet.run(holder)).phase == "Running"
+        assert await self.node.kubelet.run(holder) == PodStatus("Running")
         await self.node.until_seen(holder, SECONDS)
         held = int(self.node.kubelet.container(holder, "app0").envs["NPU_NPUNAME"].removeprefix("npu"))
         bad = (held + 1) % 3

@@ -5,6 +5,7 @@ import re
 import subprocess
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.node_labeller import pages
 from tests.protocol.plugin_node import (
     ALPHA,
@@ -46,7 +47,7 @@ async def test_the_plugins_page_is_clean_with_a_sample_of_every_metric(folder: s
         await node.start_plugin(listen_address=f"127.0.0.1:{port}")
         await node.until_allocatable(ALPHA, 2, SECONDS)
         holder = pod("holder", {ALPHA: 1})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         await node.until_seen(holder, SECONDS)
         other = 1 - int(node.kubelet.container(holder, "app0").envs["NPU_NPUNAME"].removeprefix("npu"))
         node.simulation.fail(f"npu{other}")

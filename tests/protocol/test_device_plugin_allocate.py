@@ -3,6 +3,7 @@
 import pytest
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.hardware.reading import Family
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from tests.protocol.plugin_node import ALPHA, PLAIN, RESOURCES, card_id, cards, client, plugin_node, pod, refusal, said
@@ -97,7 +98,7 @@ async def test_the_answer_holds_files_mounts_and_environment(
 async def test_a_pod_is_asked_for_in_the_kubelets_order(folder: str) -> None:
     """GetPreferredAllocation with all that is free, Allocate of what was preferred, PreStartContainer with the same."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
-        assert (await node.kubelet.run(pod("one", {PLAIN: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("one", {PLAIN: 1})) == PodStatus("Running")
         calls = [
             call
             for method in ("GetPreferredAllocation", "Allocate", "PreStartContainer")
@@ -118,7 +119,7 @@ async def test_one_container_gets_all_that_it_asks_for(folder: str) -> None:
     """Two cards in one container, from one Allocate."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         both = pod("both", {ALPHA: 2})
-        assert (await node.kubelet.run(both)).phase == "Running"
+        assert await node.kubelet.run(both) == PodStatus("Running")
         assert node.kubelet.container(both, "app0").envs["NPU_DEVNAME"] == "npu0pe0-1,npu1pe0-1"
         assert len(node.kubelet.journal.of("Allocate")) == 1
 
@@ -127,7 +128,7 @@ async def test_containers_of_one_pod_get_different_cards(folder: str) -> None:
     """Two app containers, a card each."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         pair = pod("pair", {ALPHA: 1}, {ALPHA: 1})
-        assert (await node.kubelet.run(pair)).phase == "Running"
+        assert await node.kubelet.run(pair) == PodStatus("Running")
         names = {node.kubelet.container(pair, name).envs["NPU_NPUNAME"] for name in ("app0", "app1")}
         assert names == {"npu0", "npu1"}
 
@@ -136,7 +137,7 @@ async def test_a_container_that_asks_under_both_names_gets_both_cards(folder: st
     """Two answers, of which the kubelet keeps one environment: the device files show both cards."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         both = pod("both-names", {ALPHA: 1, PLAIN: 1})
-        assert (await node.kubelet.run(both)).phase == "Running"
+        assert await node.kubelet.run(both) == PodStatus("Running")
         given = node.kubelet.container(both, "app0")
         assert set(given.devices) == _device_files(node, "warboy", 2)
         assert given.envs["NPU_DEVNAME"] in ("npu0pe0-1", "npu1pe0-1")

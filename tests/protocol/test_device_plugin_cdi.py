@@ -10,6 +10,7 @@ import pytest
 
 from furiosa_npu.cdi import spec_file
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from tests.protocol.plugin_node import (
     ALPHA,
@@ -107,7 +108,7 @@ async def test_a_container_that_asks_under_both_names_gets_both_cards(folder: st
     """Of two answers: the kubelet keeps one environment, and the devices of both."""
     async with plugin_node(folder, cards("warboy", "warboy"), *CDI) as node:
         asking = pod("both-names", {ALPHA: 1, PLAIN: 1})
-        assert (await node.kubelet.run(asking)).phase == "Running"
+        assert await node.kubelet.run(asking) == PodStatus("Running")
         paths = {path for path, _, _ in given(node, node.kubelet.container(asking, "app0"))[0]}
         assert {"/dev/npu0pe0-1", "/dev/npu1pe0-1"} <= paths
 
@@ -122,7 +123,7 @@ async def test_the_file_is_written_when_cards_change_and_not_otherwise(folder: s
         before = spec_file.identity(specification_file(node))
         for name in ("first", "second"):
             passing = pod(name, {ALPHA: 2})
-            assert (await node.kubelet.run(passing)).phase == "Running"
+            assert await node.kubelet.run(passing) == PodStatus("Running")
             await node.until_seen(passing, SECONDS)
             node.kubelet.end(passing)
             await node.until_allocatable(PLAIN, 2, SECONDS)
@@ -145,7 +146,7 @@ async def test_a_file_that_is_gone_or_another_is_there_again_before_the_answer(f
     """Before Allocate, and before each start of a container: a reboot empties /var/run, and pods keep their cards."""
     async with plugin_node(folder, cards("warboy"), *CDI) as node:
         holder = pod("holder", {ALPHA: 1})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         good = devices(node)
         os.unlink(specification_file(node))
         assert (await node.kubelet.start_container(holder, holder.containers[0])).phase == "Running"

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.hardware.reading import Family
 from tests.protocol.plugin_node import (
     ALPHA,
@@ -68,7 +69,7 @@ async def test_a_card_with_a_fault_is_kept_back_and_comes_back(folder: str, faul
         assert f"npu1 ({card_id(1)}) {words}" in await refusal(node, ALPHA, card_id(1))
         _, page = await get(port, "/status")
         assert [line.split()[:2] for line in page.splitlines()[1:]] == [["npu0", card_id(0)], ["npu1", card_id(1)]]
-        assert (await node.kubelet.run(pod("other", {ALPHA: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("other", {ALPHA: 1})) == PodStatus("Running")
         node.simulation.recover(card_id(1))
         await until_health(node, ALPHA, HEALTHY, HEALTHY)
 
@@ -109,7 +110,7 @@ async def test_a_card_is_replaced_and_renumbered_under_a_running_agent(folder: s
             node, ALPHA, card_id(1)
         )
         holder = pod("holder", {ALPHA: 2})
-        assert (await kubelet.run(holder)).phase == "Running"
+        assert await kubelet.run(holder) == PodStatus("Running")
         assert kubelet.container(holder, "app0").envs["NPU_NPUNAME"] == "npu1,npu7"
 
 
@@ -149,5 +150,5 @@ async def test_a_driver_that_is_loaded_after_the_agent_brings_its_cards(folder: 
         node.simulation.load_driver()
         for resource in RESOURCES:
             await until_health(node, resource, HEALTHY, HEALTHY)
-        assert (await node.kubelet.run(pod("first", {ALPHA: 2}))).phase == "Running"
+        assert await node.kubelet.run(pod("first", {ALPHA: 2})) == PodStatus("Running")
         assert len(node.kubelet.journal.of("Register", ALPHA)) == 1

@@ -6,6 +6,7 @@ import pytest
 
 from furiosa_npu.demo.node import Node
 from furiosa_npu.demo.plugin_client import PluginError
+from furiosa_npu.demo.pods import PodStatus
 from tests.protocol.plugin_node import (
     ALPHA,
     HEALTHY,
@@ -76,14 +77,14 @@ async def test_a_held_card_gone_bad_takes_no_good_one_away(folder: str, reason: 
     _write(f"{folder}/config.yaml", "disable: []\n")
     async with plugin_node(folder, cards("warboy", "warboy"), "--config", f"{folder}/config.yaml") as node:
         holder = pod("holder", {ALPHA: 1})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         await node.until_seen(holder, SECONDS)
         npu = node.kubelet.container(holder, "app0").envs["NPU_NPUNAME"]
         BAD[reason](node, npu)
         asked = len(node.kubelet.journal.of("List"))
         await until(node, lambda: len(node.kubelet.journal.of("List")) > asked + 2, "the plugin has looked twice")
         assert set(health(node, ALPHA).values()) == {HEALTHY}
-        assert (await node.kubelet.run(pod("second", {ALPHA: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("second", {ALPHA: 1})) == PodStatus("Running")
         status = await node.kubelet.start_container(holder, holder.containers[0])
         assert (status.phase, status.reason) == ("Pending", "CreateContainerConfigError")
         assert npu in status.message
@@ -117,7 +118,7 @@ async def test_a_pod_at_work_on_its_card_is_no_stranger(folder: str) -> None:
     """The held card is occupied by its pod: it stays listed, and its container may start anew."""
     async with plugin_node(folder, cards("renegade")) as node:
         worker = pod("worker", {ALPHA: 1})
-        assert (await node.kubelet.run(worker)).phase == "Running"
+        assert await node.kubelet.run(worker) == PodStatus("Running")
         await node.until_seen(worker, SECONDS)
         node.simulation.occupy("npu0")
         await node.until_seen(worker, SECONDS)

@@ -4,6 +4,7 @@ import pytest
 
 from furiosa_npu.demo.node import Node
 from furiosa_npu.demo.plugin_client import PluginError
+from furiosa_npu.demo.pods import PodStatus
 from tests.protocol.plugin_node import (
     ALPHA,
     HEALTHY,
@@ -42,7 +43,7 @@ async def test_the_metrics_count_what_happened_and_name_who_holds_a_card(folder:
             await node.until_allocatable(resource, 3, SECONDS)
         kubelet = node.kubelet
         holder = pod("holder", {ALPHA: 1}, {ALPHA: 1})
-        assert (await kubelet.run(holder)).phase == "Running"
+        assert await kubelet.run(holder) == PodStatus("Running")
         await node.until_seen(holder, SECONDS)
         held = [kubelet.container(holder, name).envs["NPU_NPUNAME"].removeprefix("npu") for name in ("app0", "app1")]
         first, second = (card_id(int(number)) for number in held)

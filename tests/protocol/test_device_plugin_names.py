@@ -8,7 +8,7 @@ import pytest
 from furiosa_npu.demo import checkpoint_file
 from furiosa_npu.demo.node import Node
 from furiosa_npu.demo.plugin_client import PluginError
-from furiosa_npu.demo.pods import Pod
+from furiosa_npu.demo.pods import Pod, PodStatus
 from furiosa_npu.kubelet import deviceplugin_v1beta1 as v1beta1
 from furiosa_npu.kubelet.checkpoint import FILE_NAME
 from furiosa_npu.kubelet.deviceplugin_v1beta1 import ContainerAllocateResponse
@@ -45,7 +45,7 @@ async def _run(node: Node, *pods: Pod) -> None:
 async def test_in_use_under_one_name_is_unhealthy_under_the_other(folder: str) -> None:
     """So allocatable tells the truth under both; capacity stays."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
-        assert (await node.kubelet.run(pod("one", {ALPHA: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("one", {ALPHA: 1})) == PodStatus("Running")
         (given,) = node.kubelet.journal.of("Allocate")[0].request.container_requests[0].devices_ids
         expected = [UNHEALTHY if card_id(number) == given else HEALTHY for number in (0, 1)]
         await until_health(node, PLAIN, *expected)
@@ -135,7 +135,7 @@ async def test_what_a_pod_gave_back_is_offered_under_the_other_name(folder: str)
         await until_health(node, PLAIN, UNHEALTHY)
         node.kubelet.end(gone)
         await until_health(node, PLAIN, HEALTHY)
-        assert (await node.kubelet.run(pod("next", {PLAIN: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("next", {PLAIN: 1})) == PodStatus("Running")
 
 
 async def test_an_init_containers_card_is_learned_from_the_checkpoint(folder: str) -> None:
@@ -161,7 +161,7 @@ async def test_an_init_containers_card_is_learned_from_the_checkpoint(folder: st
         assert 'namespace="",pod="uid:uid-alone",container="init0"' in page
         node.kubelet.end(alone)
         await until_health(node, PLAIN, HEALTHY)
-        assert (await node.kubelet.run(pod("next", {PLAIN: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("next", {PLAIN: 1})) == PodStatus("Running")
 
 
 async def test_an_init_containers_card_goes_on_to_the_app_container(folder: str) -> None:
@@ -205,7 +205,7 @@ async def test_a_pod_under_the_same_name_does_not_wait_to_be_noticed(folder: str
     async with plugin_node(folder, cards("warboy")) as node:
         for number in range(4):
             each = pod(f"job-{number}", {PLAIN: 1})
-            assert (await node.kubelet.run(each)).phase == "Running"
+            assert await node.kubelet.run(each) == PodStatus("Running")
             node.kubelet.end(each)
         assert [type(call.answer) for call in node.kubelet.journal.of("Allocate")] == [v1beta1.AllocateResponse] * 4
 

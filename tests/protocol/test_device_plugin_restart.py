@@ -3,6 +3,7 @@
 import pytest
 
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from furiosa_npu.watch.memory_file import FILE_NAME
 from tests.protocol.plugin_node import (
     ALPHA,
@@ -40,7 +41,7 @@ async def test_a_restart_keeps_who_holds_what(folder: str, how: str) -> None:
     """What a pod holds stays its own under its name, and closed under the other, until it ends."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         holder = pod("holder", {ALPHA: 2})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         await _restart(node, how)
         await until_health(node, ALPHA, HEALTHY, HEALTHY)
         await until_health(node, PLAIN, UNHEALTHY, UNHEALTHY)
@@ -54,7 +55,7 @@ async def test_a_restart_keeps_what_an_init_container_holds(folder: str) -> None
     """Pod-resources does not show it, the checkpoint does."""
     async with plugin_node(folder, cards("warboy")) as node:
         alone = pod("alone", {}, init=({PLAIN: 1},))
-        assert (await node.kubelet.run(alone)).phase == "Running"
+        assert await node.kubelet.run(alone) == PodStatus("Running")
         await _restart(node, "SIGTERM")
         await until_health(node, PLAIN, HEALTHY)
         await until_health(node, ALPHA, UNHEALTHY)
@@ -66,11 +67,11 @@ async def test_a_restarted_kubelet_keeps_its_pods_cards(folder: str) -> None:
     """Its books come from the checkpoint: allocatable is back, the pod holds on, the other name stays closed."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         holder = pod("holder", {ALPHA: 1})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         await node.kubelet.restart()
         await node.until_allocatable(ALPHA, 2, SECONDS)
         await node.until_allocatable(PLAIN, 1, SECONDS)
-        assert (await node.kubelet.run(pod("second", {ALPHA: 1}))).phase == "Running"
+        assert await node.kubelet.run(pod("second", {ALPHA: 1})) == PodStatus("Running")
         await node.until_allocatable(PLAIN, 0, SECONDS)
         assert len({call.request for call in node.kubelet.journal.of("Allocate")}) == 2
 
@@ -79,7 +80,7 @@ async def test_a_restart_keeps_a_held_card_that_left_the_bus(folder: str) -> Non
     """The other name lists it unhealthy as before, and its pod's next container is told why it does not start."""
     async with plugin_node(folder, cards("warboy", "warboy")) as node:
         holder = pod("holder", {ALPHA: 2})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         await node.until_seen(holder, SECONDS)
         node.simulation.remove("npu1")
         await until_folder(folder, lambda: '"state": "gone"' in _remembered(folder))

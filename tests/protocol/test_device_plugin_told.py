@@ -9,6 +9,7 @@ import pytest
 
 from furiosa_npu.cluster.api import rfc3339
 from furiosa_npu.demo.node import Node
+from furiosa_npu.demo.pods import PodStatus
 from tests.protocol.api_server import ApiServer, api_server, kubeconfig
 from tests.protocol.in_time import LATE, in_one_of_a_few_tries, stopped_in_time
 from tests.protocol.plugin_node import (
@@ -73,7 +74,7 @@ async def test_a_failing_card_is_told_on_its_node_and_to_its_pod(folder: str, tm
         async with plugin_node(folder, cards("warboy", "warboy"), *options(tmp_path, server.url)) as node:
             await until_condition(server, "True", "AllNPUsHealthy")
             holder = pod("holder", {ALPHA: 1})
-            assert (await node.kubelet.run(holder)).phase == "Running"
+            assert await node.kubelet.run(holder) == PodStatus("Running")
             await node.until_seen(holder, SECONDS)
             held = node.kubelet.container(holder, "app0").envs["NPU_NPUNAME"]
             number = int(held.removeprefix("npu"))
@@ -112,7 +113,7 @@ async def test_a_plugin_that_starts_takes_no_pod_for_a_stranger(folder: str, tmp
         server.nodes["n1"] = {}
         async with plugin_node(folder, cards("renegade"), *options(tmp_path, server.url)) as node:
             worker = pod("worker", {ALPHA: 1})
-            assert (await node.kubelet.run(worker)).phase == "Running"
+            assert await node.kubelet.run(worker) == PodStatus("Running")
             await node.until_seen(worker, SECONDS)
             await until_condition(server, "True", "AllNPUsHealthy")
             node.simulation.occupy("npu0")
@@ -136,7 +137,7 @@ async def test_nothing_is_written_while_nothing_changes(folder: str, tmp_path: P
                 await until_condition(server, "True", "AllNPUsHealthy")
                 for name in ("first", "second"):
                     passing = pod(name, {ALPHA: 2})
-                    assert (await node.kubelet.run(passing)).phase == "Running"
+                    assert await node.kubelet.run(passing) == PodStatus("Running")
                     await cycles(node)
                     node.kubelet.end(passing)
                     await until_health(node, ALPHA, HEALTHY, HEALTHY)
@@ -168,7 +169,7 @@ async def test_an_api_server_that_was_away_is_told_later_when_it_happened(folder
         failed = rfc3339(time.time())
         await eventually(lambda: bool(said(node, "not written")), "the trouble is in the log")
         holder = pod("holder", {ALPHA: 1})
-        assert (await node.kubelet.run(holder)).phase == "Running"
+        assert await node.kubelet.run(holder) == PodStatus("Running")
         await eventually(lambda: rfc3339(time.time()) > failed, "a second passes, in which times are written")
         server = ApiServer(port=port)
         try:
