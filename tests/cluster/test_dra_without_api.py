@@ -57,7 +57,12 @@ def test_an_api_server_without_dra_is_named_once_and_the_driver_waits(driver: Cl
     shown = typed(driver, NOT_PUBLISHED)
     assert f"node/{NODE}" in shown
     assert text in shown
-    (pod,) = driver_pods(driver)
+    (pod,) = driver.wait("it to be told to run", lambda: [one for one in driver_pods(driver) if is_running(one)])
     (status,) = pod["status"]["containerStatuses"]
-    assert (pod["status"]["phase"], status["restartCount"], status["ready"]) == ("Running", 0, False)
+    assert (status["restartCount"], status["ready"]) == (0, False)
     assert driver.kubectl("logs", IN_KUBE_SYSTEM, pod["metadata"]["name"]).count(text) == 1
+
+
+def is_running(pod: dict[str, Any]) -> bool:
+    """The driver speaks sooner than its kubelet of it."""
+    return bool(pod["status"]["phase"] == "Running")

@@ -174,7 +174,7 @@ def test_dra_is_not_left_while_a_pod_has_its_card_by_it(helm: Helm, workloads: W
         said = helm.refused(*helm.upgrade(CHART, f"--set={value}"))
         assert f"default/holder on {NODE}: claim " in said
         assert way in said
-    helm.cluster.wait("the hooks to be gone", lambda: "furiosa-npu-leave" not in str(helm.traces()["objects"]))
+    until_hooks_are_gone(helm)
     helm.wait_images({LABELLER: {IMAGE}, DRIVER: {IMAGE}})
     typed(helm.cluster, RETIRE_DRA)
     helm.wait_images({LABELLER: {IMAGE}, DRIVER: {IMAGE}, PLUGIN: {IMAGE}})
@@ -225,10 +225,12 @@ def test_a_list_of_cards_out_of_use_is_followed_without_a_restart(helm: Helm) ->
     disable("npu1")
     helm.cluster.wait("one card", lambda: allocatable() == "1")
     assert [(row[0], row[2]) for row in statuses(helm)] == [("npu0", "idle"), ("npu1", "disabled")]
+    until_hooks_are_gone(helm)
     before = lives(helm)
     disable("npu0", "npu1")
     helm.cluster.kubectl("annotate", "pod", f"--selector=app.kubernetes.io/name={PLUGIN}", SYSTEM, "look=now")
     helm.cluster.wait("no card", lambda: allocatable() == "0")
+    until_hooks_are_gone(helm)
     assert lives(helm) == before
     assert "furiosa-npu-test" in helm.refused("test", RELEASE, "--timeout=3s")
     typed(helm.cluster, DELETE_TEST)
@@ -238,6 +240,11 @@ def statuses(helm: Helm) -> list[list[str]]:
     """The plugin's own words, a row a card: name, UUID, state."""
     told = helm.cluster.kubectl("exec", SYSTEM, f"ds/{PLUGIN}", "--", PLUGIN, "status")
     return [line.split() for line in told.splitlines()[1:]]
+
+
+def until_hooks_are_gone(helm: Helm) -> None:
+    """Their pods end after Helm has said that all is done."""
+    helm.cluster.wait("the hooks to be gone", lambda: "furiosa-npu-leave" not in str(helm.traces()["objects"]))
 
 
 def lives(helm: Helm) -> list[tuple[str, str, int]]:
@@ -289,6 +296,7 @@ def test_hooks_that_kubectl_applied_remove_nothing(helm: Helm, workloads: Worklo
     """From a rendered chart: no file, label or slice; the pod that would sweep the node says why. None stays."""
     helm.deploy()
     workloads.run(npu_pod("holder", {PLAIN: 1}, NODE))
+    until_hooks_are_gone(helm)
     before = helm.cluster.wait("what lasts", lambda: found if (found := helm.traces()) == helm.traces() else None)
     found = objects(template("--show-only=templates/hooks/sweep.yaml"))
     hooks = json.dumps(as_list([one for one in found if one["kind"] != "Job"]))  # whose pods take half a minute to end

@@ -42,8 +42,12 @@ def shows(product: Product, command: str, shown: str) -> bool:
     return re.search(shown, typed(product.cluster, command), re.MULTILINE) is not None
 
 
+@pytest.mark.alone
 def test_a_pod_that_was_refused_says_which_npu_and_why(product: Product, workloads: Workloads) -> None:
-    """It asks for more under both names than there is; the scheduler reckons each name by itself."""
+    """It asks for more under both names than there is; the scheduler reckons each name by itself.
+
+    Half a second after the first answer the kubelet has our next list, and would not ask us for the second.
+    """
     workloads.apply(npu_pod("npu-pod", {ALPHA: 1, PLAIN: 2}, OTHER))
     failed = workloads.wait_for("npu-pod", "Failed")
     assert failed["status"]["reason"] == "UnexpectedAdmissionError"

@@ -27,6 +27,7 @@ from tests.cluster.workloads import Workloads
 pytestmark = pytest.mark.only_on(KUBERNETES_1_37, why="there is one plane alone on older versions")
 
 NODE, OTHER = "warboy-node01", "plain-node01"
+TRIES = 5
 OCCUPIED = f"{DRIVER}/occupied=device-plugin:NoSchedule"
 LOCKED = (
     "plane-device-plugin.lock is held: the device plugin (furiosa-npu-plugin) hands out this node's cards, and one "
@@ -70,16 +71,38 @@ def test_slices_that_a_driver_left_are_taken_back_by_one_that_waits_for_the_plan
 def test_a_claim_that_is_prepared_while_the_driver_is_updated_to_retire_is_left(
     planes: Planes, workloads: Workloads
 ) -> None:
-    """The instance before serves until the kubelet has found the retiring one, which says what is left in the end."""
-    planes.hand_out_by_dra()
+    """The instance before serves until the kubelet has found the retiring one, which says what is left in the end.
+
+    That is five seconds after its start: one of a few pods is in time.
+    """
     workloads.apply(claim_template("card", DRIVER))
-    planes.begin_retiring()
-    workloads.run(claiming(npu_pod("claimed", {}, NODE), "card"))
+    assert any(is_prepared_while_it_begins_to_retire(planes, workloads) for _ in range(TRIES))
     planes.dra.wait_ready()
     planes.cluster.wait("what is left", lambda: ONE_LEFT in planes.log(DAEMON_SET))
     assert NONE_LEFT not in planes.log(DAEMON_SET)
     workloads.delete("claimed")
     planes.cluster.wait("the end to be said", lambda: NONE_LEFT in planes.log(DAEMON_SET))
+
+
+def is_prepared_while_it_begins_to_retire(planes: Planes, workloads: Workloads) -> bool:
+    """Else it came too late, and is gone: the driver was retired by then, or its slices were."""
+    planes.hand_out_by_dra()
+    planes.begin_retiring()
+    workloads.apply(claiming(npu_pod("claimed", {}, NODE), "card"))
+
+    def outcome() -> str:
+        told = workloads.get("claimed")["status"]
+        if told["phase"] == "Running":
+            return "prepared"
+        said = [one.get("message", "") for one in told.get("conditions", ()) if one["type"] == "PodScheduled"]
+        said += [event.message for event in described.events(planes.cluster, "pod", "claimed")]
+        late = ("this driver retires", "cannot allocate all claims")
+        return "late" if any(words in text for words in late for text in said) else ""
+
+    is_in_time = planes.cluster.wait("the pod to run or to be refused", outcome) == "prepared"
+    if not is_in_time:
+        workloads.delete("claimed")
+    return is_in_time
 
 
 def test_from_dra_to_the_device_plugin(planes: Planes, workloads: Workloads) -> None:

@@ -137,6 +137,8 @@ def test_a_process_of_another_user_is_named_with_its_id_and_command(seeing: Prod
 
 def test_what_the_device_cgroup_keeps_from_it_is_said(seeing: Product) -> None:
     """No events of opens and closes in a container; those of files that come and go are there."""
-    log = seeing.plugin_log(NODE)
-    assert "the kernel does not tell who opens or closes a device file" in log
+    said = "the kernel does not tell who opens or closes a device file"
+    log = seeing.cluster.wait(
+        "a card's device files to be known", lambda: log if said in (log := seeing.plugin_log(NODE)) else None
+    )
     assert "no events from the kernel" not in log

@@ -26,7 +26,9 @@ def tainted(product: Product) -> Iterator[None]:
     kubectl("taint", "nodes", NODE, f"{BUSY}=yes:PreferNoSchedule", *ours)
     kubectl("taint", "nodes", OTHER, f"{TAINT}=autoscaler:NoSchedule")
     yield
-    kubectl("taint", "nodes", NODE, f"{BUSY}-")
+    for node in (NODE, OTHER):
+        for key in {TAINT, BUSY}.intersection(taints(product, node)):
+            kubectl("taint", "nodes", node, f"{key}-")
     kubectl("apply", f"--kustomize={OVERLAY}")
     product.restart_plugins()
     product.wait_until_offered()

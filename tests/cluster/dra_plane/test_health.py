@@ -9,7 +9,7 @@ from tests.cluster.cache import say
 from tests.cluster.claim_templates import claim_template, claiming
 from tests.cluster.dra import DraProduct
 from tests.cluster.dra_plane.newest import ONLY_1_37
-from tests.cluster.pods import ALPHA, PLAIN, job, npu_pod
+from tests.cluster.pods import ALPHA, LIVE, PLAIN, container, job, npu_pod, pod
 from tests.cluster.simulation import FOLDER
 from tests.cluster.watched import Told, watched
 from tests.cluster.workloads import Workloads
@@ -19,6 +19,8 @@ pytestmark = ONLY_1_37
 NODE = "warboy-node01"
 FAILED = "npu.furiosa.ai/failed"
 NOT_ALIVE = "has failed: not alive: the driver's file alive says that the card does not run"
+BROKEN_OFF = LIVE.replace("exit 0", "exit 1")
+"""ends badly when asked to: a pod that ended well would have done the work of its Job, which makes no other one then"""
 
 
 def test_a_card_that_fails_is_tainted_with_the_reason_and_its_parts_too(dra: DraProduct, workloads: Workloads) -> None:
@@ -84,7 +86,7 @@ def test_by_setting_a_pod_is_moved_off_a_card_that_fails(dra: DraProduct, worklo
     """`--failed-taint=NoExecute`: Kubernetes deletes the pod, and its Job's next one runs on the other card."""
     dra.update("--failed-taint=NoExecute")
     try:
-        workloads.apply(job("mover", npu_pod("mover", {PLAIN: 1}, NODE)))
+        workloads.apply(job("mover", pod("mover", [container("linux", {PLAIN: 1}, BROKEN_OFF)], NODE)))
         before = dra.cluster.wait("the Job's pod to run", lambda: running_of(dra, "mover"))
         (held,) = workloads.npus(before)
         with dra.failing(NODE, held):

@@ -61,7 +61,8 @@ def test_a_claim_says_what_its_pod_was_given(dra: DraProduct, workloads: Workloa
         return devices[0] if devices else None
 
     device = dra.cluster.wait("the claim's status to tell of its device", told)
-    npu, _, part = workloads.log("part").strip().partition("pe")
+    devname = dra.cluster.wait("the container to say its PE", lambda: workloads.log("part").strip())
+    npu, _, part = devname.partition("pe")
     assert device["device"] == dra.device(NODE, npu, f"pe{part}")
     assert device["data"]["pes"] == [int(part)]
     assert f"/dev/{npu}pe{part}" in device["data"]["deviceFiles"]
