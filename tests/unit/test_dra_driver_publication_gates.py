@@ -1,5 +1,8 @@
 """What is published where the API server's feature gates drop or refuse counters and taints."""
 
+import pytest
+
+from furiosa_npu.cluster.api import Answer
 from furiosa_npu.dra_driver.gates import Gates
 from furiosa_npu.dra_driver.publication_trouble import COUNTERS_OFF, TAINTS_OFF
 from tests.unit.slices_desk import AWAY, LOOK, NODE, READ, Desk, card, visible, wanted
@@ -74,15 +77,16 @@ def test_a_gate_that_closes_takes_the_field_from_new_slices_and_is_known_by_them
     assert [notice for notice in desk.notices if notice.level == "warning"] == [COUNTERS_OFF, TAINTS_OFF]
 
 
-def test_what_was_dropped_is_tried_again_after_the_api_server_was_away() -> None:
-    """It may have been upgraded."""
+@pytest.mark.parametrize("away", [AWAY, Answer(503, {"message": "upgrading"}, None)], ids=["silent", "503"])
+def test_what_was_dropped_is_tried_again_after_the_api_server_was_away(away: Answer) -> None:
+    """It may have been upgraded; meanwhile a proxy may answer for it."""
     server = SlicesServer(NODE, counters=False, taints=False)
     desk = Desk(server)
     cards = (card(0), card(1, "dead"))
     desk.offer(*cards)
     desk.settle()
     desk.publication.doubt(desk.now)
-    desk.exchange(AWAY)
+    desk.exchange(away)
     server.counters = server.taints = True
     desk.settle()
     assert visible(server) == wanted(cards, Gates())

@@ -258,14 +258,15 @@ def test_use_is_seen_on_both_families(roots: Roots, tmp_path: Path) -> None:
 
 def test_presence_sees_any_sign_of_an_npu(roots: Roots) -> None:
     """Device file, management folder, PCI device: each alone is enough."""
-    both = Presence(("warboy", "renegade"), (), ())
+    on_the_bus = ("0000:6d:00.0", "0000:6e:00.0", "0000:87:00.0")
+    both = Presence(("warboy", "renegade"), on_the_bus, (), ())
     assert look(roots) == both
     shutil.rmtree(Path(roots.sysfs, "class"))
     assert look(roots) == both
     shutil.rmtree(roots.devfs)
     assert look(roots) == both
     shutil.rmtree(Path(roots.sysfs, "bus"))
-    assert look(roots) == Presence((), (), ())
+    assert look(roots) == Presence((), (), (), ())
 
 
 def test_a_device_id_of_no_known_family_is_said_and_is_something(roots: Roots) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from furiosa_npu.dra_driver.claim_cdi import file_name as claim_file
 from furiosa_npu.hardware.reading import Roots
+from furiosa_npu.node_labeller.card_facts import card_with_facts
 from furiosa_npu.node_labeller.labels import CardFacts, CardType, Sight
 from furiosa_npu.node_labeller.news import Item, news
 from furiosa_npu.node_labeller.sight import Lookout
@@ -103,6 +104,50 @@ def test_in_peace_the_cards_are_not_read_again(tree: Tree) -> None:
     assert [card.known for card in lookout.look(True).cards] == [False]
     tree.warboy(0, "VITIS")
     assert [card.hwtype for card in lookout.look(False).cards] == ["u250"]
+
+
+def on_the_bus(tree: Tree) -> Path:
+    """The management folder of a card that PCI has, too."""
+    tree.warboy(0, "HAPS")
+    tree.pci("0000:01:00.0", "0x0000")
+    (tree.sysfs / "bus/pci/devices/0000:01:00.0/numa_node").write_text("0\n")
+    folder = tree.sysfs / "class/npu_mgmt/npu0_mgmt"
+    (folder / "busname").write_text("0000:01:00.0\n")
+    return folder
+
+
+def test_a_card_that_comes_to_the_bus_and_that_no_driver_takes_is_seen(tree: Tree) -> None:
+    """No device file tells of it, and there are cards of its family already."""
+    on_the_bus(tree)
+    lookout = Lookout(tree.roots)
+    assert [card.known for card in lookout.look(True).cards] == [True]
+    tree.pci("0000:02:00.0", "0x0000")
+    assert [card.known for card in lookout.look(False).cards] == [True, False]
+
+
+@pytest.mark.parametrize("at_first", ["absent", "empty", "unreadable"])
+def test_a_version_that_a_card_tells_late_is_seen(tree: Tree, at_first: str) -> None:
+    """Its firmware starts while the labeller looks; what it has told is not read again."""
+    folder = on_the_bus(tree)
+    (folder / "version").write_text("1.9.2, 3def9c2\n")
+    if at_first == "empty":
+        (folder / "fw_version").touch()
+    elif at_first == "unreadable":
+        (folder / "fw_version").mkdir()
+    lookout = Lookout(tree.roots, card_with_facts)
+
+    def firmware(*, fresh: bool = False) -> str | None:
+        (card,) = lookout.look(fresh).cards
+        assert card.facts is not None
+        return card.facts.firmware_version
+
+    assert [firmware(fresh=True), firmware()] == [None, None]
+    if at_first == "unreadable":
+        (folder / "fw_version").rmdir()
+    (folder / "fw_version").write_text("1.6.0, c1bebfd\n")
+    assert firmware() == "1.6.0, c1bebfd"
+    (folder / "fw_version").write_text("1.7.0, c1bebfd\n")
+    assert firmware() == "1.6.0, c1bebfd"
 
 
 def test_claims_are_looked_for_where_nothing_of_an_npu_is_left(tree: Tree, tmp_path: Path) -> None:

@@ -123,7 +123,7 @@ class Publication:
         requests, self._requests = self._requests, ()
         writes, self._writes = self._writes, ()
         notices: list[Notice] = []
-        if any(answer.status is None for answer in answers):
+        if any(answer.status is None or answer.status >= 500 for answer in answers):  # perhaps it is being upgraded
             self.gates = self.gates.in_doubt()
         if writes:
             found = self._take_in(writes, requests, answers, notices)

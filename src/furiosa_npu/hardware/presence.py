@@ -15,8 +15,10 @@ class Presence(NamedTuple):
 
     families: tuple[Family, ...]
     """in the order of FAMILIES"""
+    devices: tuple[str, ...]
+    """PCI addresses of the vendor's devices"""
     unknown_devices: tuple[str, ...]
-    """PCI addresses of the vendor's devices whose family is not known"""
+    """of those, the ones whose family is not known"""
     problems: tuple[Problem, ...]
     """what could not be looked at: with these, "nothing found" is not "nothing there\""""
 
@@ -41,7 +43,8 @@ def look(roots: Roots) -> Presence:
     npus = list_npus(files, roots.sysfs, problems)
     found |= {npu.family for npu in npus if npu.family is not None}
     families = tuple(family for family in FAMILIES if family in found)
-    return Presence(families, tuple(npu.bdf for npu in npus if npu.family is None), tuple(problems))
+    devices = tuple(npu.bdf for npu in npus)
+    return Presence(families, devices, tuple(npu.bdf for npu in npus if npu.family is None), tuple(problems))
 
 
 def primary_family(families: Sequence[Family]) -> Family | None:

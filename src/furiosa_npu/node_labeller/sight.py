@@ -15,7 +15,7 @@ class Lookout:
 
     Whether something is there is looked at each time, which is cheap. The cards are read only when something happened
     or was not known before: a platform type never changes while its driver is loaded, and reading everything that a
-    driver shows asks the card's firmware.
+    driver shows asks the card's firmware. Where labels want its version, a card that tells none is read each time.
     """
 
     def __init__(
@@ -39,7 +39,7 @@ class Lookout:
         """`fresh`: something happened since the last look, or nobody would know."""
         presence = look(self._roots)
         roots = _unusable_roots(self._roots)
-        if fresh or presence != self._presence or not all(card.known for card in self._cards):
+        if fresh or presence != self._presence or not all(map(_is_settled, self._cards)):
             readings = read_cards(self._roots)
             self._cards = tuple(
                 self._tell(reading) for reading in readings if reading.pci_bdf not in presence.unknown_devices
@@ -71,6 +71,13 @@ def card_type(reading: Reading) -> CardType:
         if problem.path.endswith("/platform_type"):
             return CardType(reading.name, reading.family, False, None, str(problem))
     return CardType(reading.name, reading.family, True, reading.hwtype)
+
+
+def _is_settled(card: CardType) -> bool:
+    """It will say the same as long as nothing happens. A firmware that is starting has no version yet."""
+    facts = card.facts
+    told = facts is None or (not facts.unread and None not in (facts.driver_version, facts.firmware_version))
+    return card.known and told
 
 
 def _unusable_roots(roots: Roots) -> list[Problem]:
