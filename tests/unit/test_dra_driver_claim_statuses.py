@@ -8,7 +8,7 @@ from typing import Any
 from furiosa_npu.allocation.pool import Pool, Unit
 from furiosa_npu.cluster.api import Answer, ApiRequest
 from furiosa_npu.dra_driver.claim_status import Ready
-from furiosa_npu.dra_driver.claim_statuses import ClaimStatuses, is_known, readiness
+from furiosa_npu.dra_driver.claim_statuses import GATHER_SECONDS, REFUSALS, ClaimStatuses, is_known, readiness
 from furiosa_npu.dra_driver.claims_api import ClaimsApi
 from furiosa_npu.dra_driver.preparation import prepare
 from furiosa_npu.dra_driver.prepared import PreparedClaim
@@ -235,17 +235,35 @@ def test_a_claim_that_cannot_be_had_keeps_no_other_from_being_written() -> None:
     run(story())
 
 
-def test_a_right_that_is_missing_is_said_and_not_asked_for_again() -> None:
-    """Until a driver starts anew."""
+def test_a_right_that_is_missing_is_said_and_not_asked_for_for_ever() -> None:
+    """An API server that starts may not have loaded its roles yet; then, until a driver starts anew."""
 
     async def story() -> None:
         server = Server()
         driver = Driver(server, ONE)
         await driver.claims.fetch([ONE.named])
         server.answers_with = 403
-        await driver.live()
-        assert server.calls == ["GET one", "PATCH one"]
+        await driver.live(3600)
+        assert server.calls == ["GET one", *["PATCH one"] * REFUSALS]
         (warning,) = driver.warnings
         assert "the right to patch resourceclaims/status is missing" in warning
+
+    run(story())
+
+
+def test_a_right_that_comes_a_moment_later_is_used() -> None:
+    """What was refused stands there then, and is not written twice."""
+
+    async def story() -> None:
+        server = Server()
+        driver = Driver(server, ONE)
+        await driver.claims.fetch([ONE.named])
+        server.answers_with = 403
+        living = asyncio.create_task(driver.live(3600))
+        await asyncio.sleep(GATHER_SECONDS + 1)
+        refused, server.answers_with = len(server.calls), 200
+        await living
+        assert server.calls[refused:] == ["PATCH one"]
+        assert ONE.devices[0].device in {one["device"] for one in server.claims["one"]["status"]["devices"]}
 
     run(story())

@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from furiosa_npu.allocation.pool import Pool
-from furiosa_npu.cluster.api import complaint, fate
+from furiosa_npu.cluster.api import Answer, complaint, fate
 from furiosa_npu.cluster.retry import chance, delay_seconds
 from furiosa_npu.dra_driver.claim import NotFetched
 from furiosa_npu.dra_driver.claim_status import Ready, Said, apply_status, to_say
@@ -16,6 +16,8 @@ from furiosa_npu.health.verdict import in_words
 
 GATHER_SECONDS = 0.5
 """From a change to its writing: a card that fails and comes back at once is one write."""
+REFUSALS = 4
+"""403 is final when it comes so often in a row: an API server that starts answers before it has loaded its roles."""
 
 
 def readiness(claim: PreparedClaim, pool: Pool, epoch: float) -> dict[str, Ready]:
@@ -66,6 +68,8 @@ class ClaimStatuses:
         self._wanted: dict[str, _Wanted] = {}
         self._changed = asyncio.Event()
         self._complained = ""
+        self._refusals = 0
+        """answers in a row that forbade it"""
 
     def want(
         self, claims: Sequence[PreparedClaim], pool: Pool, held: Collection[str], epoch: float, *, all_seen: bool
@@ -109,16 +113,22 @@ class ClaimStatuses:
         return not missed
 
     async def _write(self) -> bool:
-        """False: some are to be tried again. A refusal is final: the claim is gone, or the right is missing."""
+        """False: some are to be tried again. A refusal is final at last: the claim is gone, or the right is missing."""
         due = [wanted for wanted in self._due() if wanted.claim.named.uid in self._claims.said]
         asked = [(wanted, self._claims.said[wanted.claim.named.uid].began) for wanted in due]
         requests = [apply_status(wanted.claim, DRIVER, wanted.ready, since) for wanted, since in asked]
         answers = await self._ask(requests) if requests else ()
+        if answers:
+            is_refused = any(answer.status == 403 for answer in answers)
+            self._refusals = self._refusals + 1 if is_refused else 0
         for (wanted, since), request, answer in zip(asked, requests, answers, strict=True):
-            if fate(answer) != "later":
+            if self._is_final(answer):
                 self._claims.said[wanted.claim.named.uid] = to_say(wanted.claim, DRIVER, wanted.ready, since)
             self._complain(complaint(request, answer))
-        return all(fate(answer) != "later" for answer in answers)
+        return all(map(self._is_final, answers))
+
+    def _is_final(self, answer: Answer) -> bool:
+        return fate(answer) != "later" and not (answer.status == 403 and self._refusals < REFUSALS)
 
     def _due(self) -> list[_Wanted]:
         said = self._claims.said
