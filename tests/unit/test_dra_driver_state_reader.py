@@ -2,10 +2,12 @@
 
 import fcntl
 import os
+import shutil
 from pathlib import Path
 
 import pytest
 
+from furiosa_npu.dra_driver.claim_files import ClaimFilesError
 from furiosa_npu.dra_driver.state_file import LOCK_NAME, StateError, StateLost
 from furiosa_npu.dra_driver.state_reader import StateReader
 from tests.unit.test_dra_driver_preparer import SERVE, TRAIN, Desk, at_once, run
@@ -14,9 +16,9 @@ from tests.unit.test_dra_driver_preparer import SERVE, TRAIN, Desk, at_once, run
 class Reading:
     """A reader of the desk's folder; how each reading went is in `told`."""
 
-    def __init__(self, desk: Desk) -> None:
-        self.told: list[StateError | None] = []
-        self.reader = StateReader(desk.store, at_once, self.told.append)
+    def __init__(self, desk: Desk, boot_id: str = "boot-1") -> None:
+        self.told: list[StateError | ClaimFilesError | None] = []
+        self.reader = StateReader(desk.store, boot_id, at_once, self.told.append)
 
     def uids(self) -> set[str] | None:
         state = run(self.reader.read())
@@ -63,3 +65,28 @@ def test_a_file_that_is_removed_is_seen_too(desk: Desk) -> None:
     desk.path.unlink()
     assert (reading.reader.is_old(), reading.uids()) == (True, None)
     assert [type(error) for error in reading.told] == [type(None), StateLost]
+
+
+def test_cdi_files_of_prepared_claims_that_are_gone_are_written_again(desk: Desk) -> None:
+    """Another tool cleaned up their folder, or mounted another one over it; those of an earlier boot are of no use."""
+    desk.prepared(TRAIN)
+    written = {path.name: path.read_text() for path in desk.cdi.iterdir()}
+    shutil.rmtree(desk.cdi)
+    assert Reading(desk, "boot-2").uids() == {TRAIN.uid}
+    assert not desk.cdi.exists()
+    reading = Reading(desk)
+    assert reading.uids() == {TRAIN.uid}
+    assert {path.name: path.read_text() for path in desk.cdi.iterdir()} == written
+    assert reading.told == [None]
+
+
+def test_a_cdi_file_that_cannot_be_written_again_is_told_and_hides_no_claim(desk: Desk) -> None:
+    """Something else stands where its folder was; once that is gone, all is well."""
+    desk.prepared(TRAIN)
+    reading = Reading(desk)
+    shutil.rmtree(desk.cdi)
+    desk.cdi.touch()
+    assert reading.uids() == {TRAIN.uid}
+    desk.cdi.unlink()
+    assert reading.uids() == {TRAIN.uid}
+    assert [type(error) for error in reading.told] == [ClaimFilesError, type(None)]

@@ -30,6 +30,13 @@ class LockedStore:
             return {}
         return state
 
+    def put_back(self, state: State, boot_id: str) -> None:
+        """Writes the CDI files that are missing of what this boot prepared: a container that starts again needs its
+        own. Raises ClaimFilesError."""
+        prepared = {uid: claim for uid, claim in state.items() if claim.boot_id == boot_id}
+        for uid in prepared.keys() - (self.files.uids() if prepared else ()):
+            self.files.put(prepared[uid])
+
 
 class ClaimStore:
     """Where this node keeps what is prepared."""

@@ -9,7 +9,7 @@ from functools import partial
 from furiosa_npu.agent.log import Log
 from furiosa_npu.cluster.together import Together
 from furiosa_npu.dra_driver.claim import ClaimName
-from furiosa_npu.dra_driver.claim_files import ClaimFiles
+from furiosa_npu.dra_driver.claim_files import ClaimFiles, ClaimFilesError
 from furiosa_npu.dra_driver.claim_statuses import ClaimStatuses
 from furiosa_npu.dra_driver.claim_store import ClaimStore
 from furiosa_npu.dra_driver.claims_api import Ask, ClaimsApi
@@ -63,7 +63,7 @@ class NodeClaims:
         asked_together = Together(ask)
         self._api = api = ClaimsApi(asked_together)
         store = ClaimStore(StateFile(folder), ClaimFiles(settings.cdi_dir))
-        self._state = StateReader(store, in_thread, self._state_was_read)
+        self._state = StateReader(store, self._boot_id, in_thread, self._state_was_read)
         self.holdings = holdings = Holdings(
             self._state.read,
             self._boot_id,
@@ -128,7 +128,7 @@ class NodeClaims:
             return "the kubelet does not say yet which cards pods hold that the device plugin served"
         return None
 
-    def _state_was_read(self, error: StateError | None) -> None:
+    def _state_was_read(self, error: StateError | ClaimFilesError | None) -> None:
         self.restoration.was_read(error)
 
     def _answered(self, call: str, named: ClaimName, reason: str | None, seconds: float) -> None:

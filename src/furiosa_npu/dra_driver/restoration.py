@@ -39,7 +39,7 @@ class Restoration:
             await self._until_stale_has_ended()
             await self._lost.wait()
 
-    def was_read(self, error: StateError | None) -> None:
+    def was_read(self, error: StateError | ClaimFilesError | None) -> None:
         """By a driver that runs: somebody may have damaged or removed the file, or keeps it locked."""
         if self.pending is not None:
             return  # said, and tried again

@@ -104,13 +104,10 @@ class Restorer:
         with self._store.locked() as store:
             state = store.read()
             store.files.remove_begun()
-            uids = store.files.uids()
-            removed = files_without_entry(state, uids)
+            removed = files_without_entry(state, store.files.uids())
             for uid in removed:
                 store.files.remove(uid)
-            for uid, claim in state.items():
-                if claim.boot_id == self._node.boot_id and uid not in uids:
-                    store.files.put(claim)
+            store.put_back(state, self._node.boot_id)
             if not store.state.exists():
                 store.state.write({})
             return Restored(files_removed=removed)
