@@ -64,7 +64,7 @@ class Host:
     async def one(self, card: Reading) -> Reading:
         return next((now for now in self.cards if now.key == card.key), self.cards[0])
 
-    async def look(self, *, anew: bool) -> None:
+    async def look(self, *, anew: bool, is_late: bool = False) -> None:
         """As `OutsideUsers`: all processes are looked at where that is wanted, and each ten seconds."""
         if anew:
             self._seen_users = self.users

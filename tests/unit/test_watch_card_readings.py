@@ -226,6 +226,24 @@ def test_a_card_that_was_reset_is_read_whole_at_once(host: Host) -> None:
     assert told == {"npu0": UUIDS[0], "npu1": "NEW", "npu2": UUIDS[2]}
 
 
+def test_a_card_that_was_reset_and_is_slow_is_read_whole_once(host: Host) -> None:
+    """Though neither the heartbeat that went back nor the rest of the card was waited for."""
+    for _ in range(4):
+        host.cycle()
+    host.write(1, "heartbeat", "0")
+    host.write(1, "device_uuid", "NEW")
+    uuids = []
+    asked = len(host.desk.asked)
+    host.desk.silent = {NPU[1]}
+    uuids.append(host.cycle(0.5)[1].uuid)
+    for _ in range(3):
+        if host.desk.is_waiting(NPU[1]):
+            host.desk.answer(NPU[1])
+            host.desk.silent = {NPU[1]}
+        uuids.append(host.look(is_late=True)[1].uuid)
+    assert (uuids, host.desk.asked[asked:].count(NPU[1])) == ([UUIDS[1], UUIDS[1], "NEW", "NEW"], 2)
+
+
 def test_a_card_that_lost_its_management_folder_is_at_the_address_that_it_told(host: Host) -> None:
     """And not counted twice; where another card tells that address, it is that one's."""
     before = {reading.name: reading.pci_bdf for reading in host.look()}

@@ -198,7 +198,7 @@ def test_a_device_file_that_comes_while_late_answers_are_taken_in_is_looked_at()
         stage.cycle.devices_changed()
         await asyncio.sleep(5)
 
-    assert [stage.tell(story), stage.late] == [[(6.04, False)], [(5.52, True)]]
+    assert [stage.tell(story), stage.late] == [[(6.04, True)], [(5.52, False)]]
 
 
 def test_a_look_that_does_not_end_shows_at_livez() -> None:

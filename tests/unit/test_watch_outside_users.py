@@ -136,6 +136,21 @@ def test_a_look_that_comes_late_counts_as_soon_as_it_is_there(host: Host) -> Non
     assert host.reader.jobs == 3, "ten seconds after the last one was asked for"
 
 
+def test_where_late_answers_are_taken_in_proc_is_not_asked_again(host: Host) -> None:
+    """It may be slow and tell nothing: each answer would bring a question."""
+    host.takes_the_card()
+    host.reader.now += LOOK_SECONDS
+    host.reader.slow = True
+    host.seen()
+    host.reader.answer()
+    host.reader.now += LOOK_SECONDS
+    asyncio.run(host.users.look(anew=False, is_late=True))
+    assert (host.users.of_cards((CARD._replace(device_files=_plain(CARD.device_files)),)), host.reader.jobs) == (
+        HELD,
+        2,
+    )
+
+
 def test_a_look_that_is_wanted_is_waited_for(host: Host) -> None:
     """A process that let go keeps the card not one cycle longer; what was under way at the time does not count."""
     host.takes_the_card()

@@ -104,6 +104,7 @@ class CardReadings:
         if is_late:
             answers = self._reader.news((_HOST, *map(_key, before.cards)))
             self.awaited -= answers.keys()
+            self._reset -= answers.keys()  # what was asked of them last is the whole
             self._take(answers)
         else:
             await self._ask_all(probe, now, anew=anew)

@@ -218,8 +218,10 @@ class Cycle:
         disable = self._disable.now()
         if disable != self._pool.rules.disable:
             self._pool.rules = self._pool.rules._replace(disable=disable)
-        anew, users_anew = not is_late and (self._devices_changed or not events.of_devices), self._users_are_due()
-        self._devices_changed = self._devices_changed and is_late
+        anew = users_anew = False
+        if not is_late:
+            anew, users_anew = self._devices_changed or not events.of_devices, self._users_are_due()
+            self._devices_changed = False
         await self._pool.scan(anew=anew, users_anew=users_anew, is_late=is_late)
         if self._pool.all_seen:
             self._disable.compare(self._pool.pool)

@@ -86,7 +86,7 @@ class NpuPool:
     async def scan(self, *, anew: bool, users_anew: bool, is_late: bool = False) -> None:
         """Reads and judges every card. `anew`: all facts of them; `users_anew`: who has them open, too; `is_late`: only
         what the last scan asked for and did not wait for is taken in."""
-        await self._users.look(anew=users_anew)
+        await self._users.look(anew=users_anew, is_late=is_late)
         readings = await self._readings.all(anew=anew, probe=self._to_probe(), is_late=is_late)
         awaited = {key: self._seen.awaited.get(key, self._now) for key in self._readings.awaited}
         self.scanned_at = now = self._clock()

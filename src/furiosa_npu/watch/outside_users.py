@@ -43,8 +43,9 @@ class OutsideUsers:
         """why the last look told nothing, or None; what the one before told is believed then, and looked again"""
         self.visible = sees_other_processes(proc, os.getpid())
 
-    async def look(self, *, anew: bool) -> None:
-        """Looks where it is time to, and takes what has come; `anew`: waits for what there is to see from now on.
+    async def look(self, *, anew: bool, is_late: bool = False) -> None:
+        """Looks where it is time to, and takes what has come; `anew`: waits for what there is to see from now on;
+        `is_late`: takes what has come alone.
 
         What is not there in time is taken at a later call. Where the host's processes cannot be seen, nobody is there.
         """
@@ -56,7 +57,7 @@ class OutsideUsers:
             with suppress(NoAnswer):  # then it is due as soon as /proc answers
                 await self._reader.ask_one(self._job())
         self._take()
-        if self._is_due():
+        if self._is_due() and not is_late:
             await self._reader.ask([self._job()])
             self._take()
 
