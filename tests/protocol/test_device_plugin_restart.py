@@ -28,12 +28,19 @@ async def _restart(node: Node, how: str) -> None:
     await (node.plugin.stop() if how == "SIGTERM" else node.plugin.kill())
     for resource in RESOURCES:
         await node.until_allocatable(resource, 0, SECONDS)
+    before = {resource: _lists(node, resource) for resource in RESOURCES}
     await node.start_plugin()
+    # Until then the kubelet has the cards of the plugin that ended, all of them unhealthy.
     await until(
         node,
-        lambda: all(len(node.kubelet.journal.of("Register", resource)) == 2 for resource in RESOURCES),
-        "both names are registered again",
+        lambda: all(_lists(node, resource) > before[resource] for resource in RESOURCES),
+        "both names are listed again",
     )
+
+
+def _lists(node: Node, resource: str) -> int:
+    """How many came; the end of a stream is told in words."""
+    return sum(not isinstance(call.answer, str) for call in node.kubelet.journal.of("ListAndWatch", resource))
 
 
 @pytest.mark.parametrize("how", ["SIGTERM", "SIGKILL"])
