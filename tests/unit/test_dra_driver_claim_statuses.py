@@ -7,8 +7,9 @@ from typing import Any
 
 from furiosa_npu.allocation.pool import Pool, Unit
 from furiosa_npu.cluster.api import Answer, ApiRequest
+from furiosa_npu.cluster.retry import REFUSALS
 from furiosa_npu.dra_driver.claim_status import Ready
-from furiosa_npu.dra_driver.claim_statuses import GATHER_SECONDS, REFUSALS, ClaimStatuses, is_known, readiness
+from furiosa_npu.dra_driver.claim_statuses import GATHER_SECONDS, ClaimStatuses, is_known, readiness
 from furiosa_npu.dra_driver.claims_api import ClaimsApi
 from furiosa_npu.dra_driver.preparation import prepare
 from furiosa_npu.dra_driver.prepared import PreparedClaim

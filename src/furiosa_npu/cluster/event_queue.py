@@ -10,7 +10,7 @@ from furiosa_npu.cluster.api import Answer, ApiRequest, Fate, fate
 from furiosa_npu.cluster.bucket import Bucket
 from furiosa_npu.cluster.events import Event, Record, Source, event_name, patch_event, post_event
 from furiosa_npu.cluster.objects import get_pod, uid_of
-from furiosa_npu.cluster.retry import delay_seconds
+from furiosa_npu.cluster.retry import REFUSALS, delay_seconds
 
 
 class Limits(NamedTuple):
@@ -29,8 +29,7 @@ class Limits(NamedTuple):
     """events, written and waiting: about 1 KiB each"""
     batch: int = 20
     """requests for one child"""
-    refusals: int = 4
-    """403 is final when it comes so often in a row: an API server that starts answers before it has loaded its roles"""
+    refusals: int = REFUSALS
 
 
 class Series(NamedTuple):

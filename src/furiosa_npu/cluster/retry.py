@@ -8,6 +8,9 @@ LONGEST_SECONDS = 120.0
 """an API server that comes back after a night is noticed within two minutes; ten thousand nodes make 80 requests a
 second of it at most"""
 
+REFUSALS = 4
+"""403 is final when it comes so often in a row: an API server that starts answers before it has loaded its roles"""
+
 
 def delay_seconds(failures: int, random: float) -> float:
     """How long to wait after so many failures in a row (1 is the first); `random` is from 0 to 1.

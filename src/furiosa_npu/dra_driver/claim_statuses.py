@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.cluster.api import Answer, complaint, fate
-from furiosa_npu.cluster.retry import chance, delay_seconds
+from furiosa_npu.cluster.retry import REFUSALS, chance, delay_seconds
 from furiosa_npu.dra_driver.claim import NotFetched
 from furiosa_npu.dra_driver.claim_status import Ready, Said, apply_status, to_say
 from furiosa_npu.dra_driver.claims_api import Ask, ClaimsApi
@@ -16,8 +16,6 @@ from furiosa_npu.health.verdict import in_words
 
 GATHER_SECONDS = 0.5
 """From a change to its writing: a card that fails and comes back at once is one write."""
-REFUSALS = 4
-"""403 is final when it comes so often in a row: an API server that starts answers before it has loaded its roles."""
 
 
 def readiness(claim: PreparedClaim, pool: Pool, epoch: float) -> dict[str, Ready]:

@@ -90,8 +90,8 @@ class CardReadings:
 
     async def all(self, *, anew: bool, probe: frozenset[str] = frozenset(), is_late: bool = False) -> Sequence[Reading]:
         """Every card of the host. `anew`: all facts of all; else all of one card in turn, of those with problems, and
-        of those that were reset, of the others what moves; `is_late`: what has answered since the last call, and
-        nothing that has answered is asked again.
+        of those that were reset, of the others what moves; `is_late`: what has answered since the last call is taken
+        in, and no more is asked than follows from it.
 
         `probe`: keys of the cards whose device files may be opened to see whether they are in use: nobody holds them.
         They are opened as part of the reading, so that a last look (`one`) comes before or after, never meanwhile.

@@ -85,7 +85,8 @@ class Events:
     def renew(self, device_files: Iterable[str] = ()) -> None:
         """Watches what is there and not watched yet. `device_files`: the paths of those that compute, where they may
         be others than before; one that was not watched until now may have been opened, which is called back."""
-        self._unwatched = tuple(dict.fromkeys((*self._unwatched, *device_files)))
+        if self._on_opened is not None:
+            self._unwatched = tuple(dict.fromkeys((*self._unwatched, *device_files)))
         try:
             if self._devices is None:
                 self._devices = DeviceWatch(self._roots)
