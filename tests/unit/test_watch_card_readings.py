@@ -1,6 +1,5 @@
 """All cards in each cycle: none counted twice or lost while its driver is slow, and each fact as often as it is due."""
 
-import asyncio
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,57 +9,13 @@ from furiosa_npu.allocation.census import Rules, Seen, census
 from furiosa_npu.allocation.ledger import Ledger
 from furiosa_npu.allocation.pool import Pool
 from furiosa_npu.hardware.reading import Reading
-from furiosa_npu.simulator import Simulation, parse_scenario
-from furiosa_npu.watch.card_readings import FRESH_SECONDS, LIST_SECONDS, WHOLE_SECONDS, CardReadings
-from tests.unit.desk import Desk
-
-PATIENCE = 2.0
-NPU = ("renegade npu0", "renegade npu1", "renegade npu2")
-UUIDS = tuple(f"00000000-0000-4000-8000-{number:012}" for number in range(3))
-HOST = "host"
-
-
-class Host:
-    """Three Renegades, their readings, and a clock that stands still unless told."""
-
-    def __init__(self, folder: Path) -> None:
-        cards = "\n".join(f"- {{family: renegade, uuid: {uuid}}}" for uuid in UUIDS)
-        self.simulation = Simulation.create(str(folder), parse_scenario(f"cards:\n{cards}"), plain_files=True)
-        self.now = 50.0
-        self.desk = Desk(PATIENCE, lambda: self.now)
-        self.readings = CardReadings(self.simulation.roots, self.desk.as_reader, lambda: self.now)
-
-    def look(self, *, anew: bool = False, is_late: bool = False) -> Sequence[Reading]:
-        return asyncio.run(self._look(anew=anew, is_late=is_late))
-
-    async def _look(self, *, anew: bool, is_late: bool) -> Sequence[Reading]:
-        return await self.readings.all(anew=anew, is_late=is_late)
-
-    def one(self, card: Reading) -> Reading:
-        async def main() -> Reading:
-            return await self.readings.one(card)
-
-        return asyncio.run(main())
-
-    def cycle(self, seconds: float = 1.0) -> Sequence[Reading]:
-        """The next look, so many seconds later; heartbeats go on."""
-        self.now += seconds
-        self.simulation.advance(int(seconds))
-        return self.look()
-
-    def write(self, card: int, file: str, text: str) -> None:
-        path = Path(self.simulation.roots.sysfs, f"class/rngd_mgmt/rngd!npu{card}mgmt", file)
-        path.chmod(0o644)
-        path.write_text(f"{text}\n")
+from furiosa_npu.watch.card_readings import FRESH_SECONDS, LIST_SECONDS, WHOLE_SECONDS
+from tests.unit.readings_host import HOST, NPU, PATIENCE, UUIDS, Host, keys
 
 
 @pytest.fixture
 def host(tmp_path: Path) -> Host:
     return Host(tmp_path)
-
-
-def keys(readings: Sequence[Reading]) -> list[str]:
-    return [reading.key for reading in readings]
 
 
 def test_a_card_that_was_not_read_yet_is_no_second_card(host: Host) -> None:
@@ -75,31 +30,6 @@ def test_a_card_that_was_not_read_yet_is_no_second_card(host: Host) -> None:
     assert keys(told) == list(NPU)
     assert [reading.unanswered for reading in told] == [None] * 3
     assert not host.readings.is_waited_for
-
-
-def test_what_answers_late_is_taken_in_and_what_has_answered_is_not_asked_again(host: Host) -> None:
-    """A card, and the host, whose listing brings a card that is new: that one is asked, and its answer may be late."""
-    host.look(anew=True)
-    host.desk.silent = {NPU[1]}
-    host.simulation.fail("npu1")
-    host.cycle()
-    asked = len(host.desk.asked)
-    assert [host.look(is_late=True)[1].alive, host.readings.awaited] == [True, {NPU[1]}]
-    host.desk.answer(NPU[1])
-    assert [host.look(is_late=True)[1].alive, host.readings.awaited] == [False, frozenset()]
-    assert host.desk.asked[asked:] == []
-
-    host.simulation.remove("npu2")
-    host.desk.silent = {HOST}
-    host.look(anew=True)
-    host.desk.answer(HOST)
-    asked = len(host.desk.asked)
-    host.desk.silent = {NPU[0]}
-    assert keys(host.look(is_late=True)) == [NPU[0], NPU[1]]
-    assert (host.desk.asked[asked:], host.readings.awaited) == ([NPU[0], NPU[1]], frozenset({NPU[0]}))
-    host.desk.answer(NPU[0])
-    host.look(is_late=True)
-    assert (host.desk.asked[asked:], host.readings.awaited) == ([NPU[0], NPU[1]], frozenset())
 
 
 def test_a_card_that_hangs_from_the_start_is_told_after_the_patience(host: Host) -> None:
@@ -224,24 +154,6 @@ def test_a_card_that_was_reset_is_read_whole_at_once(host: Host) -> None:
     host.write(1, "device_uuid", "NEW")
     told = {reading.name: reading.uuid for reading in host.cycle(0.5)}
     assert told == {"npu0": UUIDS[0], "npu1": "NEW", "npu2": UUIDS[2]}
-
-
-def test_a_card_that_was_reset_and_is_slow_is_read_whole_once(host: Host) -> None:
-    """Though neither the heartbeat that went back nor the rest of the card was waited for."""
-    for _ in range(4):
-        host.cycle()
-    host.write(1, "heartbeat", "0")
-    host.write(1, "device_uuid", "NEW")
-    uuids = []
-    asked = len(host.desk.asked)
-    host.desk.silent = {NPU[1]}
-    uuids.append(host.cycle(0.5)[1].uuid)
-    for _ in range(3):
-        if host.desk.is_waiting(NPU[1]):
-            host.desk.answer(NPU[1])
-            host.desk.silent = {NPU[1]}
-        uuids.append(host.look(is_late=True)[1].uuid)
-    assert (uuids, host.desk.asked[asked:].count(NPU[1])) == ([UUIDS[1], UUIDS[1], "NEW", "NEW"], 2)
 
 
 def test_a_card_that_lost_its_management_folder_is_at_the_address_that_it_told(host: Host) -> None:

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.unit.test_watch_card_readings import NPU, Host
+from tests.unit.readings_host import NPU, Host
 
 
 @pytest.mark.parametrize("file", ["heartbeat", "version", "busname"])
